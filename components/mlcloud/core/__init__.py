@@ -1,0 +1,1 @@
+"""What every cloud shares: settings, context, names, arguments, errors and output protocols."""

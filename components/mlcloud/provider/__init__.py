@@ -1,0 +1,1 @@
+"""The `mlcloud` Pulumi provider: resources that no cloud provider offers."""

@@ -1,0 +1,1 @@
+"""The trainer container: trains, evaluates and serves tabular models on every platform."""
