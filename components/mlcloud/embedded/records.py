@@ -3,12 +3,17 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+
+class EngineError(Exception):
+    """A failure that its message explains to people; a command shows it without a traceback."""
+
+
 Properties = dict[str, Any]
 """Property values as the provider protocol's JSON shows them: plain JSON values, where a secret is
 ``{SIGNATURE_KEY: SECRET_SIGNATURE, "value": plain}`` and an unknown is the string :data:`UNKNOWN`."""
 
 SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
-"""The key by which Pulumi marks special values on the wire and in checkpoints (sdk/go/common/resource/sig)."""
+"""The key by which Pulumi marks special values on the wire and in checkpoints (sdk/go/common/resource)."""
 
 SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a published marker, not a secret
 """The value of :data:`SIGNATURE_KEY` that marks a secret."""
@@ -74,3 +79,5 @@ class Snapshot:
     pending_operations: list[PendingOperation] = field(default_factory=list[PendingOperation])
     secrets_providers: dict[str, Any] | None = None
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
+    extra: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Fields of the deployment that this engine does not read (the last manifest among them)."""
