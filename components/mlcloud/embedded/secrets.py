@@ -54,7 +54,7 @@ class Passphrase:
         """Return the passphrase.
 
         Args:
-            create: Make the file in the state folder when there is none: right where nothing is encrypted yet.
+            create: Make the file in the state folder when it is missing: right where nothing is encrypted yet
 
         Raises:
             SecretsError: There is no passphrase, or its file cannot be read or made.
