@@ -1,0 +1,111 @@
+"""What a cloud lacks, in one table: the setting, the clouds that refuse it, and the nearest alternative.
+
+A cloud that learns to do something loses its rows here; nothing is silently ignored.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from mlcloud.core.settings.model import Cloud
+
+
+def _any_value(_value: object) -> bool:
+    return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refused:
+    """A setting that some clouds cannot have.
+
+    Attributes:
+        path: The key's path, without the namespace. It is refused when it was set.
+        clouds: The clouds that refuse it.
+        lacks: What these clouds lack, as the end of the sentence "<cloud> has ...".
+        instead: The nearest alternative, as an instruction.
+        when: Tells whether a set value is refused; every value is by default.
+    """
+
+    path: str
+    clouds: tuple[Cloud, ...]
+    lacks: str
+    instead: str
+    when: Callable[[object], bool] = _any_value
+
+
+_LOCAL: Final = ("local",)
+_CLOUDS: Final = ("aws", "gcp", "azure")
+
+REFUSED: Final[tuple[Refused, ...]] = (
+    Refused(
+        path="region", clouds=_LOCAL, lacks="no regions", instead="remove it: everything is on this machine"
+    ),
+    Refused(
+        path="budget", clouds=_LOCAL, lacks="no costs", instead="remove it, and set it in a cloud's stack"
+    ),
+    Refused(
+        path="image",
+        clouds=_LOCAL,
+        lacks="no containers",
+        instead="remove it: the installed trainer runs as a process",
+        when=lambda value: value != "build",
+    ),
+    Refused(
+        path="training.compute",
+        clouds=_LOCAL,
+        lacks="no machines to choose from",
+        instead="remove it: the run has this machine",
+    ),
+    Refused(
+        path="training.wait",
+        clouds=_LOCAL,
+        lacks="no runs that outlive the update",
+        instead="remove it, or set it to true",
+        when=lambda value: value not in (True, "true"),
+    ),
+    Refused(
+        path="endpoint.capacity.kind",
+        clouds=_LOCAL,
+        lacks="only processes that run all the time",
+        instead="set it to `instance`",
+        when=lambda value: value != "instance",
+    ),
+    Refused(
+        path="endpoint.capacity.instance_type",
+        clouds=_LOCAL,
+        lacks="no machines to choose from",
+        instead="remove it, and set `min` to the number of processes",
+    ),
+    Refused(
+        path="endpoint.capacity.max",
+        clouds=_LOCAL,
+        lacks="no scaling",
+        instead="remove it, and set `min` to the number of processes",
+    ),
+    Refused(
+        path="endpoint.capacity.min",
+        clouds=_LOCAL,
+        lacks="no scale to zero",
+        instead="set it to 1 or more, or destroy the stack to stop its endpoint",
+        when=lambda value: str(value) == "0",
+    ),
+    Refused(
+        path="endpoint.rollout.kind",
+        clouds=_LOCAL,
+        lacks="one rollout: all traffic moves when the new version has answered a smoke prediction",
+        instead="set it to `all-at-once`",
+        when=lambda value: value != "all-at-once",
+    ),
+    Refused(
+        path="monitoring",
+        clouds=_LOCAL,
+        lacks="no alarms",
+        instead="remove it: `mlcloud status` and `mlcloud logs` show what the endpoint does",
+    ),
+    Refused(
+        path="endpoint.port",
+        clouds=_CLOUDS,
+        lacks="endpoints behind the cloud's own address",
+        instead="remove it: the stack's outputs give the endpoint's URL",
+    ),
+)

@@ -1,0 +1,184 @@
+"""Rules between settings: what one key demands of another."""
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, Final, cast
+from urllib.parse import urlsplit
+
+from mlcloud.core.errors import ABSENT, Problem
+from mlcloud.core.metrics import METRICS, TASKS_OF, Estimator, MetricName
+from mlcloud.core.settings.refused import REFUSED
+
+# Where each cloud's services read objects from; a path without a scheme is a file of the project.
+URI_SCHEMES: Final[Mapping[str, tuple[str, ...]]] = {
+    "local": ("file",),
+    "aws": ("s3",),
+    "gcp": ("gs",),
+    "azure": ("azureml", "https"),
+}
+
+
+class Given:
+    """The config as it was given, without what is wrong in itself.
+
+    Rules read this and not the typed settings, so that they also speak when another key has a problem.
+    """
+
+    def __init__(self, values: Mapping[str, Any], prefix: str) -> None:
+        self._values = values
+        self._prefix = prefix
+
+    def get(self, path: str, default: object = ABSENT) -> object:
+        """Return the value at a path such as `training.gate`; the default where it was not set."""
+        here: object = self._values
+        for part in path.split("."):
+            if not isinstance(here, Mapping) or part not in here:
+                return default
+            here = cast("Mapping[str, object]", here)[part]
+        return here
+
+    def number(self, path: str) -> float | None:
+        """Return the number at a path, also where the config holds it as text; None where it was not set."""
+        value = self.get(path)
+        return None if value is ABSENT or value is None else float(cast("Any", value))
+
+    def problem(self, path: str, *, allowed: str, fix: str, value: object = ABSENT) -> Problem:
+        """Return a problem at a path."""
+        return Problem(path=f"{self._prefix}:{path}", value=value, allowed=allowed, fix=fix)
+
+
+def check(given: Given) -> list[Problem]:
+    """Return what is wrong between settings."""
+    return [problem for rule in _RULES for problem in rule(given)]
+
+
+def _what_the_cloud_lacks(given: Given) -> Iterator[Problem]:
+    cloud = str(given.get("cloud", "local"))
+    for row in REFUSED:
+        value = given.get(row.path)
+        if cloud in row.clouds and value is not ABSENT and row.when(value):
+            allowed = f"not with `cloud: {cloud}`: {cloud} has {row.lacks}"
+            yield given.problem(row.path, value=value, allowed=allowed, fix=row.instead)
+
+
+def _a_cloud_needs_a_region(given: Given) -> Iterator[Problem]:
+    cloud = given.get("cloud", "local")
+    if cloud in ("aws", "gcp", "azure") and given.get("region") is ABSENT:
+        yield given.problem("region", allowed=f"a region of {cloud}", fix="add it to the stack file")
+
+
+def _what_is_served_comes_from_somewhere(given: Given) -> Iterator[Problem]:
+    pinned = given.get("model", "training") != "training"
+    if pinned:
+        return
+    if given.get("cloud", "local") != "local" and given.get("environment", "dev") == "prod":
+        fix = "run `mlcloud promote` to write the tested version, or write `name`, `uri`, `sha256`, `version`"
+        yield given.problem(
+            "model", value="training", allowed="a pinned version in the environment prod", fix=fix
+        )
+    examples = {
+        "data": "{path: data/my.csv}",
+        "training": "{estimator: logistic_regression, target: my_column}",
+    }
+    for section, example in examples.items():
+        if given.get(section) is ABSENT:
+            allowed = "set, because the live model is this stack's own (`model: training`)"
+            yield given.problem(section, allowed=allowed, fix=f"add `{section}: {example}`, or pin a model")
+
+
+def _a_run_needs_data(given: Given) -> Iterator[Problem]:
+    pinned = given.get("model", "training") != "training"
+    if pinned and given.get("training") is not ABSENT and given.get("data") is ABSENT:
+        yield given.problem("data", allowed="set, because `training` is", fix="add `data: {path: ...}`")
+    if pinned and given.get("data") is not ABSENT and given.get("training") is ABSENT:
+        yield given.problem("training", allowed="set, because `data` is", fix="add it, or remove `data`")
+
+
+def _the_estimator_can_do_the_task(given: Given) -> Iterator[Problem]:
+    estimator, task = given.get("training.estimator"), given.get("training.task")
+    can = TASKS_OF.get(cast("Estimator", estimator), ())
+    if can and task is not ABSENT and task not in can:
+        able = ", ".join(name for name, tasks in TASKS_OF.items() if task in tasks)
+        fix = f"remove `task`, or choose an estimator for {task}: {able}"
+        allowed = f"{', '.join(can)} with {estimator}"
+        yield given.problem("training.task", value=task, allowed=allowed, fix=fix)
+
+
+def _the_gate_fits_the_task(given: Given) -> Iterator[Problem]:
+    gate = given.get("training.gate", {})
+    if not isinstance(gate, Mapping):
+        return
+    known = {name: METRICS[name] for name in cast("Mapping[MetricName, Any]", gate) if name in METRICS}
+    task = given.get("training.task")
+    can = TASKS_OF.get(cast("Estimator", given.get("training.estimator")), ())
+    tasks = [task] if task is not ABSENT and (not can or task in can) else list(can)
+    if len(tasks) != 1:
+        tasks = [metric.task for metric in known.values()][:1]
+    for name, metric in known.items():
+        path, value = f"training.gate.{name}", cast("Mapping[str, Any]", gate)[name]
+        if metric.task not in tasks:
+            names = ", ".join(other for other, rule in METRICS.items() if rule.task in tasks)
+            allowed = f"a metric of {tasks[0]}: {names}"
+            yield given.problem(
+                path, value=value, allowed=allowed, fix=f"remove `{name}` or choose one of these"
+            )
+            continue
+        threshold = given.number(path)
+        low, high = metric.lowest, metric.highest
+        if threshold is not None and (
+            (low is not None and threshold < low) or (high is not None and threshold > high)
+        ):
+            limits = [f"at least {low:g}"] if low is not None else []
+            limits += [f"at most {high:g}"] if high is not None else []
+            allowed = f"a number {' and '.join(limits)}"
+            yield given.problem(path, value=value, allowed=allowed, fix=f"set it to {allowed}")
+
+
+def _most_is_not_less_than_fewest(given: Given) -> Iterator[Problem]:
+    fewest, most = given.number("endpoint.capacity.min"), given.number("endpoint.capacity.max")
+    if fewest is not None and most is not None and most < fewest:
+        allowed = f"at least `min`, {fewest:g}"
+        yield given.problem(
+            "endpoint.capacity.max", value=most, allowed=allowed, fix="raise `max` or lower `min`"
+        )
+
+
+def _uris_are_of_this_cloud(given: Given) -> Iterator[Problem]:
+    cloud = str(given.get("cloud", "local"))
+    schemes = URI_SCHEMES.get(cloud)
+    if schemes is None:
+        return
+    forms = " or ".join(f"{scheme}://..." for scheme in schemes)
+    for path, needs_scheme in (("data.path", False), ("model.uri", True)):
+        value = given.get(path)
+        if not isinstance(value, str):
+            continue
+        scheme = urlsplit(value).scheme if "://" in value else ""
+        if (scheme and scheme not in schemes) or (needs_scheme and not scheme):
+            allowed = forms if needs_scheme else f"a file of this project, or {forms}"
+            fix = f"copy it to where {cloud} reads it and give that address"
+            yield given.problem(path, value=value, allowed=allowed, fix=fix)
+
+
+def _the_format_is_known(given: Given) -> Iterator[Problem]:
+    path = given.get("data.path")
+    if (
+        isinstance(path, str)
+        and "://" not in path
+        and given.get("data.format") is ABSENT
+        and not path.lower().endswith((".csv", ".parquet"))
+    ):
+        fix = "add `format: csv` or `format: parquet` beside it"
+        yield given.problem("data.path", value=path, allowed="a path that ends in .csv or .parquet", fix=fix)
+
+
+_RULES: Final[tuple[Callable[[Given], Iterator[Problem]], ...]] = (
+    _what_the_cloud_lacks,
+    _a_cloud_needs_a_region,
+    _what_is_served_comes_from_somewhere,
+    _a_run_needs_data,
+    _the_estimator_can_do_the_task,
+    _the_gate_fits_the_task,
+    _most_is_not_less_than_fewest,
+    _uris_are_of_this_cloud,
+    _the_format_is_known,
+)
