@@ -1,0 +1,91 @@
+"""What the command line does with a stack that is up: predict, look at its state, read its logs.
+
+Each cloud has an ``operations`` module with the functions of :class:`StackOperations`. They read a stack's
+outputs and talk to the cloud through its own SDK and default credentials. Only the chosen cloud's module is
+imported.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Protocol, cast
+
+from mlcloud.core.errors import UserError
+
+CLOUDS_WITH_OPERATIONS = ("local",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prediction:
+    """The answer of a served model."""
+
+    predictions: list[Any]
+    """One a row, in the order of the rows."""
+    model_version: str
+    """The version that answered: the first 12 characters of the model's hash."""
+    duration_ms: float
+    """From the request's first byte to the answer's last, in milliseconds."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sample:
+    """A real row that the model has not seen in training."""
+
+    instance: dict[str, Any]
+    expected: Any
+    """What the model answered when it was evaluated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EndpointStatus:
+    """What an endpoint says of itself."""
+
+    state: str
+    """``serving``, ``starting`` or ``down``."""
+    url: str
+    model_version: str
+    replicas: int
+    requests: int
+    """Answered since the serving generation started."""
+    errors: int
+    """Answers with a status of 500 or above, since then."""
+    detail: str = ""
+    """Why it does not serve, and what to do."""
+    more: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What this cloud can say beyond that, as label and text."""
+
+
+class StackOperations(Protocol):
+    """The functions of a cloud's ``operations`` module."""
+
+    def sample(self, outputs: Mapping[str, Any]) -> Sample:
+        """Return a held-out row of the live model."""
+        ...
+
+    def predict(self, outputs: Mapping[str, Any], instances: Sequence[Any]) -> Prediction:
+        """Ask the stack's endpoint for predictions."""
+        ...
+
+    def status(self, outputs: Mapping[str, Any]) -> EndpointStatus:
+        """Look at the stack's endpoint."""
+        ...
+
+    def logs(self, outputs: Mapping[str, Any], *, source: str, lines: int, follow: bool) -> Iterator[str]:
+        """Yield the last lines of a log, and with ``follow`` those to come."""
+        ...
+
+
+def operations_of(outputs: Mapping[str, Any]) -> StackOperations:
+    """Return the operations of the cloud that a stack runs on, by its output ``cloud``.
+
+    Raises:
+        UserError: the stack is not up, or its cloud has none.
+    """
+    cloud = outputs.get("cloud")
+    if cloud is None:
+        raise UserError("The stack has no outputs: it is not up. Run `mlcloud up STACK` first.")
+    if cloud not in CLOUDS_WITH_OPERATIONS:
+        raise UserError(
+            f"The cloud {cloud!r} has no such operation; those that do: {', '.join(CLOUDS_WITH_OPERATIONS)}."
+        )
+    return cast("StackOperations", import_module(f"mlcloud.{cloud}.operations"))

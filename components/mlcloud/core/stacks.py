@@ -1,0 +1,30 @@
+"""The one table from a cloud to the builder of its stack; only the chosen cloud's module is imported."""
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from typing import Any, cast
+
+from mlcloud.core.context import StackContext
+from mlcloud.core.errors import UserError
+from mlcloud.core.settings import Cloud, Settings
+
+StackBuilder = Callable[[Settings, StackContext], Mapping[str, Any]]
+"""Declares a whole stack and returns its outputs."""
+
+_BUILDERS: Mapping[Cloud, str] = {"local": "mlcloud.local.stack"}
+
+
+def build_stack(settings: Settings, context: StackContext) -> Mapping[str, Any]:
+    """Declare the stack of the cloud that the settings name, and return its outputs.
+
+    Raises:
+        UserError: this version has no stack for that cloud.
+    """
+    module = _BUILDERS.get(settings.cloud)
+    if module is None:
+        raise UserError(
+            f"mlcloud:cloud = {settings.cloud!r}: this version builds stacks on {', '.join(_BUILDERS)}. "
+            "Write one of these in the stack file."
+        )
+    builder = cast("StackBuilder", import_module(module).build)
+    return builder(settings, context)

@@ -1,0 +1,133 @@
+"""Predict, status and logs of a stack on the local cloud, over the same HTTP that its users see."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import httpx
+
+from mlcloud.core.errors import UserError
+from mlcloud.core.operations import EndpointStatus, Prediction, Sample
+
+_TIMEOUT_S = 30.0
+_FOLLOW_EVERY_S = 0.5
+
+
+def sample(outputs: Mapping[str, Any]) -> Sample:
+    """Return the held-out row that the live model's manifest carries."""
+    manifest = _folder(_output(outputs, "model_uri")) / "manifest.json"
+    try:
+        smoke = json.loads(manifest.read_bytes())["smoke"]
+    except FileNotFoundError:
+        raise UserError(
+            f"The live model is not at {manifest.parent}. "
+            "`mlcloud refresh STACK` notices, `mlcloud up STACK` repairs."
+        ) from None
+    return Sample(instance=smoke["instance"], expected=smoke["prediction"])
+
+
+def predict(outputs: Mapping[str, Any], instances: Sequence[Any]) -> Prediction:
+    """Ask the endpoint for predictions, one for each instance."""
+    url = _output(outputs, "endpoint_url")
+    begun = time.perf_counter()
+    try:
+        answer = httpx.post(f"{url}/invocations", json={"instances": list(instances)}, timeout=_TIMEOUT_S)
+    except httpx.HTTPError as error:
+        raise UserError(_unreachable(url, error)) from None
+    duration_ms = (time.perf_counter() - begun) * 1000
+    if answer.status_code != httpx.codes.OK:
+        raise UserError(f"The endpoint refused the request ({answer.status_code}): {_reason(answer)}")
+    return Prediction(
+        predictions=answer.json()["predictions"],
+        model_version=answer.headers.get("x-model-version", ""),
+        duration_ms=duration_ms,
+    )
+
+
+def status(outputs: Mapping[str, Any]) -> EndpointStatus:
+    """Ask the endpoint whether it is ready, which version it serves, and what it has answered so far."""
+    url = _output(outputs, "endpoint_url")
+    declared = str(outputs.get("model_version", ""))
+    replicas = int(outputs.get("replicas", 1))
+    try:
+        ready = httpx.get(f"{url}/v2/health/ready", timeout=_TIMEOUT_S)
+        counters = _counters(httpx.get(f"{url}/metrics", timeout=_TIMEOUT_S).text)
+    except httpx.HTTPError as error:
+        return EndpointStatus(
+            state="down",
+            url=url,
+            model_version=declared,
+            replicas=replicas,
+            requests=0,
+            errors=0,
+            detail=_unreachable(url, error),
+        )
+    return EndpointStatus(
+        state="serving" if ready.status_code == httpx.codes.OK else "starting",
+        url=url,
+        model_version=ready.headers.get("x-model-version", declared),
+        replicas=replicas,
+        requests=counters.get("requests", 0),
+        errors=counters.get("errors", 0),
+    )
+
+
+def logs(outputs: Mapping[str, Any], *, source: str, lines: int, follow: bool) -> Iterator[str]:
+    """Yield the last lines of the endpoint's or the training run's log, and with ``follow`` those to come."""
+    folder = Path(_output(outputs, "endpoint_logs" if source == "endpoint" else "training_logs"))
+    files = sorted(folder.glob("*.log"), key=lambda file: file.stat().st_mtime)
+    if not files:
+        raise UserError(
+            f"No log of the {source} lies in {folder}: the stack is not up, or it has logged nothing yet."
+        )
+    newest = files[-1]
+    with newest.open(encoding="utf-8", errors="replace") as log:
+        yield from (line.rstrip("\n") for line in log.readlines()[-lines:])
+        while follow:
+            line = log.readline()
+            if line:
+                yield line.rstrip("\n")
+            else:
+                time.sleep(_FOLLOW_EVERY_S)
+
+
+def _output(outputs: Mapping[str, Any], name: str) -> str:
+    value = outputs.get(name)
+    if not value:
+        raise UserError(f"The stack has no output {name!r}: it is not up. Run `mlcloud up STACK` first.")
+    return str(value)
+
+
+def _folder(uri: str) -> Path:
+    return Path(unquote(urlsplit(uri).path))
+
+
+def _unreachable(url: str, error: httpx.HTTPError) -> str:
+    return (
+        f"Nothing answers at {url} ({error}). `mlcloud refresh STACK` looks again, `mlcloud up STACK` "
+        "repairs, and `mlcloud logs STACK` shows what the servers said."
+    )
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        body = answer.json()
+    except ValueError:
+        return answer.text[:200]
+    error = body.get("error", body)
+    return str(error.get("message", error)) if isinstance(error, dict) else str(error)
+
+
+def _counters(text: str) -> dict[str, int]:
+    """Sum the request counters of the Prometheus text, all and those answered with 500 or above."""
+    totals = {"requests": 0, "errors": 0}
+    for line in text.splitlines():
+        if line.startswith("mlcloud_requests_total"):
+            labels, _, value = line.rpartition(" ")
+            totals["requests"] += int(float(value))
+            if 'status="5' in labels or 'code="5' in labels:
+                totals["errors"] += int(float(value))
+    return totals
