@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from mlcloud.core.errors import UserError
 
-class EngineError(Exception):
+
+class EngineError(UserError):
     """A failure that its message explains to people; a command shows it without a traceback."""
 
 
