@@ -1,0 +1,14 @@
+"""The resources of the local cloud: buckets and their objects, training runs, models and endpoints."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlcloud.provider.resource import Resource
+
+
+def resources() -> "list[Resource[Any, Any]]":
+    """One of each kind. Imported here, so that the endpoint's supervisor uses this package without gRPC."""
+    from mlcloud.provider.local.bucket import Bucket
+    from mlcloud.provider.local.bucket_object import BucketObject
+
+    return [Bucket(), BucketObject()]

@@ -1,0 +1,147 @@
+"""An object in a bucket: a file under a key that holds its own SHA-256."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from typing_extensions import override
+
+from mlcloud.provider.errors import ResourceError
+from mlcloud.provider.fields import prop
+from mlcloud.provider.local import checks
+from mlcloud.provider.local.bucket import KIND as BUCKET
+from mlcloud.provider.local.files import is_claimed, place_file, sha256_of
+from mlcloud.provider.resource import Context, Resource
+
+_READ_ONLY: Final = 0o444
+
+
+def _prefix(value: str) -> str | None:
+    parts = value.split("/")
+    if not value or any(part in ("", ".", "..") for part in parts):
+        return f'"{value}" is not a prefix: words joined by `/`, without `..` and without `/` at either end.'
+    return None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BucketObjectInputs:
+    """What an object is made from.
+
+    Attributes:
+        bucket: directory of the bucket.
+        source: absolute path of the file to copy. Moving a file without changing it changes no object.
+        sha256: SHA-256 of its content, which the program computed when it read it.
+        prefix: what the key starts with. Default `objects`.
+    """
+
+    bucket: str = prop(replace=True, check=checks.absolute_path)
+    source: str = prop(check=checks.absolute_path)
+    sha256: str = prop(replace=True, check=checks.sha256)
+    prefix: str = prop(default="objects", replace=True, check=_prefix)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BucketObjectOutputs:
+    """What an object offers.
+
+    Attributes:
+        bucket: directory of the bucket.
+        key: `<prefix>/<sha256>/<file name>`.
+        uri: the object's `file://` URI.
+        path: its absolute path.
+        sha256: SHA-256 of its content.
+        bytes: its size.
+    """
+
+    bucket: str
+    key: str = prop(stable=True)
+    uri: str = prop(stable=True, derived_from=("bucket",))
+    path: str = prop(stable=True, derived_from=("bucket",))
+    sha256: str
+    bytes: int = prop(stable=True)
+
+
+class BucketObject(Resource[BucketObjectInputs, BucketObjectOutputs], token="mlcloud:local:BucketObject"):
+    """A file in a bucket, content-addressed: other content is another object, and the old one goes last."""
+
+    @override
+    def preview(self, new: BucketObjectInputs, old: BucketObjectOutputs | None) -> Mapping[str, object]:
+        """The key follows from the inputs; a kept object keeps its file name."""
+        if old is not None:
+            return {}
+        path = _path(new)
+        return {"key": str(path.relative_to(new.bucket)), "path": str(path), "uri": path.as_uri()}
+
+    @override
+    def drift(self, identifier: str, outputs: BucketObjectOutputs) -> list[str]:
+        """The file may have been removed by hand."""
+        return [] if Path(outputs.path).is_file() else ["path"]
+
+    @override
+    def create(self, context: Context, new: BucketObjectInputs) -> tuple[str, BucketObjectOutputs]:
+        """Copy the file."""
+        outputs = _place(new, _path(new))
+        return outputs.path, outputs
+
+    @override
+    def read(
+        self, context: Context, identifier: str, inputs: BucketObjectInputs, outputs: BucketObjectOutputs
+    ) -> BucketObjectOutputs | None:
+        """Gone when the file is, or holds something else."""
+        path = Path(outputs.path)
+        return outputs if path.is_file() and sha256_of(path) == outputs.sha256 else None
+
+    @override
+    def update(
+        self,
+        context: Context,
+        identifier: str,
+        old: BucketObjectInputs,
+        outputs: BucketObjectOutputs,
+        new: BucketObjectInputs,
+    ) -> BucketObjectOutputs:
+        """Only where the content came from has changed: copy again what is missing."""
+        path = Path(outputs.path)
+        return outputs if path.is_file() else _place(new, path)
+
+    @override
+    def delete(self, context: Context, identifier: str, outputs: BucketObjectOutputs) -> None:
+        """Remove the file and the folders of its key that are empty then."""
+        path, bucket = Path(outputs.path), Path(outputs.bucket)
+        path.unlink(missing_ok=True)
+        folder = path.parent
+        while folder != bucket and bucket in folder.parents and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+            folder = folder.parent
+
+
+def _path(new: BucketObjectInputs) -> Path:
+    return Path(new.bucket) / new.prefix / new.sha256 / Path(new.source).name
+
+
+def _place(new: BucketObjectInputs, path: Path) -> BucketObjectOutputs:
+    bucket, source = Path(new.bucket), Path(new.source)
+    if not is_claimed(bucket, BUCKET):
+        raise ResourceError(
+            f"bucket: {bucket} is not a bucket of the local cloud: make it first (`mlcloud:local:Bucket`)."
+        )
+    if not source.is_file():
+        raise ResourceError(f"source: {source} is not a file: check the path.")
+    if not path.exists():
+        found = place_file(source, path)
+        if found != new.sha256:
+            path.unlink()
+            raise ResourceError(
+                f"source: {source} has SHA-256 {found}, not {new.sha256}: "
+                "it changed while the stack was updated. Update again."
+            )
+        path.chmod(_READ_ONLY)
+    return BucketObjectOutputs(
+        bucket=new.bucket,
+        key=str(path.relative_to(bucket)),
+        uri=path.as_uri(),
+        path=str(path),
+        sha256=new.sha256,
+        bytes=path.stat().st_size,
+    )

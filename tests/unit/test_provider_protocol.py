@@ -1,0 +1,192 @@
+"""The provider's answers to Pulumi's protocol, whatever the resource."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import grpc
+import psutil
+import pytest
+from google.protobuf import empty_pb2
+from mlcloud.provider.protocol import provider_pb2, provider_pb2_grpc
+from mlcloud.provider.values import UNKNOWN, encode
+from support.provider_plugin import COMPONENTS, Plugin, RefusedError
+
+BUCKET = "mlcloud:local:Bucket"
+OBJECT = "mlcloud:local:BucketObject"
+DIGEST = "0" * 64
+
+
+@pytest.fixture(scope="module")
+def plugin() -> Iterator[Plugin]:
+    started = Plugin()
+    yield started
+    assert started.close() == ("", "")
+
+
+def test_the_plugin_says_its_version_and_that_it_keeps_secrets(plugin: Plugin) -> None:
+    assert plugin.call("GetPluginInfo", empty_pb2.Empty()).version == "0.1.0"
+    assert plugin.call("Handshake", provider_pb2.ProviderHandshakeRequest()).accept_secrets
+    configured = plugin.call("Configure", provider_pb2.ConfigureRequest())
+    assert configured.acceptSecrets
+    assert configured.supportsPreview
+
+
+def test_all_problems_of_the_inputs_are_told_at_once_with_their_paths(plugin: Plugin) -> None:
+    problems = plugin.resource(OBJECT).check(
+        {"bucket": "relative", "soruce": "/data.csv", "sha256": 5.0, "prefix": "../up"}
+    )
+    assert set(problems) == {"bucket", "soruce", "source", "sha256", "prefix"}
+    assert "did you mean `source`?" in problems["soruce"]
+    assert "is required" in problems["source"]
+    assert '"relative" is not an absolute path' in problems["bucket"]
+    assert problems["sha256"] == "5.0 is not a string."
+    assert '"../up" is not a prefix' in problems["prefix"]
+
+
+def test_a_property_that_resembles_none_is_answered_with_what_there_is(plugin: Plugin) -> None:
+    problems = plugin.resource(BUCKET).check({"directory": "/b", "zzz": True})
+    assert problems == {
+        "zzz": "`zzz` is not a property of `mlcloud:local:Bucket`: it takes `directory`, `forceDestroy`."
+    }
+
+
+def test_values_that_are_not_known_yet_pass_the_check_and_stay_unknown_in_the_preview(plugin: Plugin) -> None:
+    inputs = {"bucket": UNKNOWN, "source": "/rows.csv", "sha256": DIGEST}
+    stored = plugin.resource(OBJECT)
+    assert stored.check(inputs) == {}
+    assert stored.preview(inputs) == {
+        "bucket": UNKNOWN,
+        "key": UNKNOWN,
+        "uri": UNKNOWN,
+        "path": UNKNOWN,
+        "sha256": DIGEST,
+        "bytes": UNKNOWN,
+    }
+
+
+def test_an_unknown_value_counts_as_changed(plugin: Plugin, tmp_path: Path) -> None:
+    bucket = plugin.resource(BUCKET)
+    bucket.create({"directory": str(tmp_path / "bucket")})
+    assert bucket.kinds({"directory": UNKNOWN}) == {"directory": "UPDATE_REPLACE"}
+
+
+def test_a_default_that_is_written_out_changes_nothing(plugin: Plugin, tmp_path: Path) -> None:
+    bucket = plugin.resource(BUCKET)
+    bucket.create({"directory": str(tmp_path / "bucket")})
+    found = bucket.diff({"directory": str(tmp_path / "bucket"), "forceDestroy": False})
+    assert found.changes == provider_pb2.DiffResponse.DIFF_NONE
+
+
+def test_outputs_that_derive_from_a_secret_input_are_secret(plugin: Plugin, tmp_path: Path) -> None:
+    bucket = plugin.resource(BUCKET)
+    bucket.create({"directory": str(tmp_path / "bucket")}, secrets=frozenset({"directory"}))
+    assert bucket.secrets == {"directory", "uri"}
+    plain = plugin.resource(BUCKET)
+    plain.create({"directory": str(tmp_path / "other")})
+    assert plain.secrets == frozenset()
+
+
+def test_secret_inputs_come_back_from_the_check_as_secrets(plugin: Plugin) -> None:
+    news = encode({"directory": "/bucket"}, {"directory"})
+    request = provider_pb2.CheckRequest(urn=plugin.resource(BUCKET).urn, news=news)
+    assert plugin.call("Check", request).inputs == news
+
+
+def test_an_unknown_resource_is_answered_with_the_nearest(plugin: Plugin) -> None:
+    with pytest.raises(RefusedError, match="did you mean `mlcloud:local:Bucket`"):
+        plugin.resource("mlcloud:local:Bukcet").check({})
+
+
+def test_what_the_provider_does_not_offer_is_refused_by_name(plugin: Plugin) -> None:
+    with pytest.raises(RefusedError, match="no function `mlcloud:local:getBucket`") as refused:
+        plugin.call("Invoke", provider_pb2.InvokeRequest(tok="mlcloud:local:getBucket"))
+    assert refused.value.code == grpc.StatusCode.UNIMPLEMENTED
+    with pytest.raises(RefusedError, match="no component `mlcloud:index:LocalStack`"):
+        plugin.call("Construct", provider_pb2.ConstructRequest(type="mlcloud:index:LocalStack"))
+
+
+def test_configuration_is_refused_because_there_is_none(plugin: Plugin) -> None:
+    request = provider_pb2.CheckRequest(news=encode({"version": "0.1.0", "region": "eu"}))
+    failures = plugin.call("CheckConfig", request).failures
+    assert [failure.property for failure in failures] == ["region"]
+
+
+def test_a_failure_of_the_operating_system_is_a_sentence(plugin: Plugin, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RefusedError, match="The operating system refused") as refused:
+        plugin.resource(BUCKET).create({"directory": str(tmp_path / "file" / "bucket")})
+    assert "Traceback" not in refused.value.message
+
+
+def test_a_resource_cannot_be_imported_and_the_message_says_what_to_do(plugin: Plugin) -> None:
+    request = provider_pb2.ReadRequest(urn=plugin.resource(BUCKET).urn, id="/bucket")
+    with pytest.raises(RefusedError, match="cannot be imported"):
+        plugin.call("Read", request)
+
+
+def test_the_schema_names_every_property_with_its_type_and_meaning(plugin: Plugin) -> None:
+    schema = json.loads(plugin.call("GetSchema", provider_pb2.GetSchemaRequest()).schema)
+    bucket = schema["resources"][BUCKET]
+    assert bucket["inputProperties"]["directory"] == {
+        "type": "string",
+        "description": "absolute path of the directory; it must not exist yet, or be empty.",
+        "willReplaceOnChanges": True,
+    }
+    assert bucket["requiredInputs"] == ["directory"]
+    assert bucket["required"] == ["directory", "uri", "forceDestroy"]
+    for token, resource in schema["resources"].items():
+        for kind in ("inputProperties", "properties"):
+            for name, described in resource[kind].items():
+                assert described.get("description"), (token, name)
+
+
+def test_stdout_holds_the_port_alone_and_the_plugin_ends_on_request() -> None:
+    started = Plugin()
+    started.call("GetPluginInfo", empty_pb2.Empty())
+    assert started.close() == ("", "")
+    assert started.process.returncode == 0
+
+
+def test_ctrl_c_in_the_terminal_is_left_to_the_engine() -> None:
+    started = Plugin()
+    started.process.send_signal(signal.SIGINT)
+    time.sleep(0.2)
+    started.call("GetPluginInfo", empty_pb2.Empty())
+    started.close()
+
+
+def test_the_plugin_ends_when_its_engine_is_killed() -> None:
+    program = (
+        "import subprocess, sys, time\n"
+        f"command = [sys.executable, {str(COMPONENTS)!r}, '127.0.0.1:1']\n"
+        "plugin = subprocess.Popen(command, stdout=subprocess.PIPE)\n"
+        "print(plugin.pid, plugin.stdout.readline().decode().strip(), flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    engine = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    assert engine.stdout is not None
+    pid, port = map(int, engine.stdout.readline().split())
+    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+        provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(empty_pb2.Empty(), timeout=10)
+    started = psutil.Process(pid)
+    os.kill(engine.pid, signal.SIGKILL)
+    engine.communicate()
+    started.wait(timeout=10)
+
+
+def test_starting_does_not_import_the_whole_sdk() -> None:
+    program = (
+        "import sys\n"
+        "from mlcloud.provider.engine import Engine\n"
+        "from mlcloud.provider.server import make_servicer\n"
+        "make_servicer(Engine(None))\n"
+        "assert 'pulumi' not in sys.modules, 'the SDK was imported'\n"
+        "assert 'pydantic' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
