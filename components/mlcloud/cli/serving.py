@@ -1,7 +1,6 @@
 """predict, status and logs: what people do with a stack that is up."""
 
 import argparse
-import csv
 import json
 import sys
 from pathlib import Path
@@ -11,10 +10,9 @@ from rich.console import Console
 from rich.text import Text
 
 from mlcloud.cli.deploy import stack_outputs
-from mlcloud.core.errors import UserError
+from mlcloud.cli.rows import rows_of, rows_of_file, rows_of_json
 from mlcloud.core.operations import EndpointStatus, operations_of
 
-_FEATURES_SHOWN = 6
 _STATE_STYLE = {"serving": "bold green", "starting": "bold yellow", "down": "bold red"}
 
 
@@ -66,28 +64,26 @@ def predict(args: argparse.Namespace) -> int:
     values = stack_outputs(args.stack)
     operations = operations_of(values)
     expected: list[Any] | None = None
-    if args.data is None and args.file is None:
-        held_out = operations.sample(values)
-        instances, expected = [held_out.instance], [held_out.expected]
+    if args.data is not None:
+        rows = rows_of_json(args.data, "--data")
+    elif args.file is not None:
+        rows = rows_of_file(args.file, sys.stdin)
     else:
-        instances = _rows(args)
-    answer = operations.predict(values, instances)
+        held_out = operations.sample(values)
+        rows, expected = rows_of([held_out.instance]), [held_out.expected]
+    answer = operations.predict(values, rows.body, content_type=rows.content_type)
     if args.json:
-        sys.stdout.write(
-            json.dumps({"predictions": answer.predictions, "model_version": answer.model_version}, indent=2)
-            + "\n"
-        )
+        found = {"predictions": answer.predictions, "model_version": answer.model_version}
+        sys.stdout.write(json.dumps(found, indent=2) + "\n")
         return 0
     console = Console()
-    console.print(Text(f"POST {values['endpoint_url']}/invocations", style="bold"))
-    for number, (instance, prediction) in enumerate(zip(instances, answer.predictions, strict=True)):
-        console.print(Text("  row         ", style="dim") + Text(_instance_text(instance)), soft_wrap=True)
-        console.print(
-            Text("  prediction  ", style="dim") + Text(_text(prediction), style="bold"), soft_wrap=True
-        )
+    console.print(Text(f"POST {values['endpoint_url']}/invocations", style="bold"), soft_wrap=True)
+    for number, (row, prediction) in enumerate(zip(rows.shown, answer.predictions, strict=True)):
+        _print_pair(console, "row", row)
+        _print_pair(console, "prediction", _text(prediction), style="bold")
         if expected is not None:
-            console.print(
-                Text("  as in the evaluation: ", style="dim") + Text(_text(expected[number])), soft_wrap=True
+            _print_pair(
+                console, "evaluation", f"{_text(expected[number])} for this row, which training did not see"
             )
     console.print(Text(f"  version {answer.model_version}, {answer.duration_ms:.0f} ms", style="dim"))
     return 0
@@ -116,50 +112,8 @@ def logs(args: argparse.Namespace) -> int:
     return 0
 
 
-def _rows(args: argparse.Namespace) -> list[Any]:
-    if args.data is not None:
-        return _parsed(args.data, "--data")
-    if str(args.file) == "-":
-        return _parsed(sys.stdin.read(), "the standard input")
-    try:
-        text = args.file.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(f"{args.file} cannot be read: {error.strerror}.") from None
-    if args.file.suffix == ".csv":
-        return [
-            {name: _cell(cell) for name, cell in row.items()} for row in csv.DictReader(text.splitlines())
-        ]
-    return _parsed(text, str(args.file))
-
-
-def _parsed(text: str, where: str) -> list[Any]:
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise UserError(f'{where} is not JSON ({error}). One row is an object: {{"age": 40}}') from None
-    if isinstance(value, dict) and "instances" in value:
-        value = value["instances"]
-    return value if isinstance(value, list) else [value]
-
-
-def _cell(text: str) -> Any:
-    """Return a cell as the value it was trained with: empty is missing, a number is a number."""
-    if text == "":
-        return None
-    for convert in (int, float):
-        try:
-            return convert(text)
-        except ValueError:
-            continue
-    return text
-
-
-def _instance_text(instance: Any) -> str:
-    if not isinstance(instance, dict):
-        return _text(instance)
-    shown = ", ".join(f"{name}={value}" for name, value in list(instance.items())[:_FEATURES_SHOWN])
-    more = len(instance) - _FEATURES_SHOWN
-    return f"{shown}, and {more} more" if more > 0 else shown
+def _print_pair(console: Console, label: str, text: str, *, style: str = "") -> None:
+    console.print(Text(f"  {label:<10}  ", style="dim") + Text(text, style=style), soft_wrap=True)
 
 
 def _text(value: Any) -> str:
@@ -181,20 +135,20 @@ def _plain(found: EndpointStatus) -> dict[str, Any]:
 
 def _print_status(console: Console, stack: str, values: dict[str, Any], found: EndpointStatus) -> None:
     rows = [
-        ("endpoint", Text(found.url)),
-        ("model", Text(f"{values.get('model_name', '')} {found.model_version}".strip())),
-        ("replicas", Text(str(found.replicas))),
-        ("requests", Text(f"{found.requests}, {found.errors} of them failed")),
-        *((label, Text(text)) for label, text in found.more.items()),
+        ("endpoint", found.url),
+        ("model", f"{values.get('model_name', '')} {found.model_version}".strip()),
+        ("replicas", str(found.replicas)),
+        ("requests", f"{found.requests}, {found.errors} of them failed"),
+        *((label, text) for label, text in found.more.items()),
     ]
     metrics = values.get("metrics") or {}
-    rows += [(name, Text(f"{value:.4f}")) for name, value in sorted(metrics.items())]
+    rows += [(name, f"{value:.4f}") for name, value in sorted(metrics.items())]
     if values.get("report"):
-        rows.append(("report", Text(str(values["report"]))))
+        rows.append(("report", str(values["report"])))
     console.print(
         Text(f"{stack}: ", style="bold") + Text(found.state, style=_STATE_STYLE.get(found.state, "bold"))
     )
     for label, text in rows:
-        console.print(Text(f"  {label:<10}  ", style="dim") + text, soft_wrap=True)
+        _print_pair(console, label, text)
     if found.detail:
         console.print(Text(f"  {found.detail}", style="red"), soft_wrap=True)

@@ -5,7 +5,7 @@ outputs and talk to the cloud through its own SDK and default credentials. Only 
 imported.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Protocol, cast
@@ -62,8 +62,8 @@ class StackOperations(Protocol):
         """Return a held-out row of the live model."""
         ...
 
-    def predict(self, outputs: Mapping[str, Any], instances: Sequence[Any]) -> Prediction:
-        """Ask the stack's endpoint for predictions."""
+    def predict(self, outputs: Mapping[str, Any], body: bytes, *, content_type: str) -> Prediction:
+        """Ask the stack's endpoint for predictions, with rows as JSON (`instances`) or CSV."""
         ...
 
     def status(self, outputs: Mapping[str, Any]) -> EndpointStatus:

@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -29,12 +29,14 @@ def sample(outputs: Mapping[str, Any]) -> Sample:
     return Sample(instance=smoke["instance"], expected=smoke["prediction"])
 
 
-def predict(outputs: Mapping[str, Any], instances: Sequence[Any]) -> Prediction:
-    """Ask the endpoint for predictions, one for each instance."""
+def predict(outputs: Mapping[str, Any], body: bytes, *, content_type: str) -> Prediction:
+    """Ask the endpoint for predictions, one for each row."""
     url = _output(outputs, "endpoint_url")
     begun = time.perf_counter()
     try:
-        answer = httpx.post(f"{url}/invocations", json={"instances": list(instances)}, timeout=_TIMEOUT_S)
+        answer = httpx.post(
+            f"{url}/invocations", content=body, headers={"content-type": content_type}, timeout=_TIMEOUT_S
+        )
     except httpx.HTTPError as error:
         raise UserError(_unreachable(url, error)) from None
     duration_ms = (time.perf_counter() - begun) * 1000
