@@ -1,0 +1,101 @@
+"""What every component of a stack knows: whose stack it is, where it lives, and how its things are named."""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+from typing import Final
+from urllib.parse import unquote, urlsplit
+
+from mlcloud.core.settings import Cloud, Environment, Settings
+
+HOME_VARIABLE: Final = "MLCLOUD_HOME"
+_LABEL_MAX: Final = 63
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackContext:
+    """A stack, as its components see it.
+
+    Attributes:
+        project: The Pulumi project's name.
+        stack: The stack's name.
+        environment: What the stack is for.
+        cloud: Where it lives.
+        region: The cloud's own name of the region; None on local.
+        tags: Labels of every resource: the stack's own, and those of its settings.
+        root: The project's folder; relative paths of the settings begin there.
+        home: The state folder; on local, everything that the stack makes lies below it.
+    """
+
+    project: str
+    stack: str
+    environment: Environment
+    cloud: Cloud
+    region: str | None
+    tags: Mapping[str, str]
+    root: Path
+    home: Path
+
+    @classmethod
+    def of(
+        cls, settings: Settings, *, project: str, stack: str, root: Path, home: Path | None = None
+    ) -> "StackContext":
+        """Return the context of a stack.
+
+        Args:
+            settings: The stack's settings.
+            project: The Pulumi project's name.
+            stack: The stack's name.
+            root: The project's folder.
+            home: The state folder. Default: `home_directory(root)`.
+        """
+        own = {
+            "mlcloud-project": project,
+            "mlcloud-stack": stack,
+            "mlcloud-environment": settings.environment,
+        }
+        labels = {key: label(value) for key, value in own.items()}
+        return cls(
+            project=project,
+            stack=stack,
+            environment=settings.environment,
+            cloud=settings.cloud,
+            region=settings.region,
+            tags=MappingProxyType({**settings.tags, **labels}),
+            root=root,
+            home=home_directory(root) if home is None else home,
+        )
+
+    @property
+    def is_prod(self) -> bool:
+        """Whether the stack serves people: it is protected from deletion."""
+        return self.environment == "prod"
+
+    @property
+    def local_directory(self) -> Path:
+        """Where a local stack keeps its buckets, runs and endpoints."""
+        return self.home / "local" / self.project / self.stack
+
+    def file(self, path: str) -> Path:
+        """Return the file that a setting names: a path, relative to the project's folder, or a `file://` URI."""
+        plain = unquote(urlsplit(path).path) if path.startswith("file://") else path
+        return self.root / Path(plain).expanduser()
+
+
+def home_directory(root: Path, environ: Mapping[str, str] = os.environ) -> Path:
+    """Return the state folder: `MLCLOUD_HOME`, or `.state` in the project's folder.
+
+    Args:
+        root: The project's folder; a relative `MLCLOUD_HOME` begins there.
+        environ: The environment variables to look in.
+    """
+    named = environ.get(HOME_VARIABLE)
+    return (root / (Path(named).expanduser() if named else ".state")).resolve()
+
+
+def label(text: str) -> str:
+    """Return a text as a label value that every cloud takes: lower case, digits, _ and -, at most 63 characters."""
+    return re.sub(r"[^a-z0-9_-]+", "-", text.lower())[:_LABEL_MAX]
