@@ -69,6 +69,14 @@ class StackContext:
             home=home_directory(root) if home is None else home,
         )
 
+    @classmethod
+    def from_pulumi(cls, settings: Settings) -> "StackContext":
+        """Return the context of the stack that the running Pulumi program belongs to."""
+        import pulumi
+
+        root = Path(pulumi.get_root_directory())
+        return cls.of(settings, project=pulumi.get_project(), stack=pulumi.get_stack(), root=root)
+
     @property
     def is_prod(self) -> bool:
         """Whether the stack serves people: it is protected from deletion."""
@@ -80,7 +88,7 @@ class StackContext:
         return self.home / "local" / self.project / self.stack
 
     def file(self, path: str) -> Path:
-        """Return the file that a setting names: a path, relative to the project's folder, or a `file://` URI."""
+        """Return the file that a setting names: a path from the project's folder, or a `file://` URI."""
         plain = unquote(urlsplit(path).path) if path.startswith("file://") else path
         return self.root / Path(plain).expanduser()
 
@@ -97,5 +105,5 @@ def home_directory(root: Path, environ: Mapping[str, str] = os.environ) -> Path:
 
 
 def label(text: str) -> str:
-    """Return a text as a label value that every cloud takes: lower case, digits, _ and -, at most 63 characters."""
+    """Return a text as a label value for every cloud: lower case, digits, _ and -, at most 63 characters."""
     return re.sub(r"[^a-z0-9_-]+", "-", text.lower())[:_LABEL_MAX]

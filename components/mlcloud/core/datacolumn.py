@@ -1,80 +1,111 @@
-"""What the target column of a data file must hold, seen value by value."""
+"""What the target column of a data file must hold, seen row by row: the rules of the trainer."""
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 from mlcloud.core.errors import Problem
 from mlcloud.core.metrics import Task
 
-# Texts that stand for no value, as pandas reads CSV (documentation of pandas.read_csv, parameter na_values).
+# Texts that stand for no value: those of pandas.read_csv (https://pandas.pydata.org/docs/reference/api/
+# pandas.read_csv.html, na_values), and the question mark of the UCI repository's files.
 MISSING_TEXTS: Final = frozenset(
     {"", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN"}
-    | {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}
+    | {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null", "?"}
 )
+MIN_ROWS: Final = 10
 _NUMBER: Final = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_NOT_FINITE: Final = re.compile(r"[+-]?(inf|infinity|nan)", re.IGNORECASE)
 
 
 @dataclass(kw_only=True)
 class TargetColumn:
-    """Judges the target's values until it is sure.
+    """Judges the target's values.
 
     Attributes:
         name: The column.
-        task: What is learned; None judges nothing but that there are values.
+        task: What is learned; None demands nothing that only one task needs.
         path: The file, to name places in it.
+        index: Where the column stands; None until the first row was seen, or where there is no such column.
         values: Number of values seen that are not missing.
-        classes: Up to two different values, for classification.
-        offence: Place and text of the first value that is not a number, for regression.
-        decided: True when no further value changes the judgement.
+        different: The first two different values.
+        offence: The first value that cannot be a target.
     """
 
     name: str
     task: Task | None
     path: Path
+    index: int | None = None
     values: int = 0
-    classes: set[str] = field(default_factory=set[str])
-    offence: tuple[str, str] | None = None
-    decided: bool = False
-    seen: bool = False
+    different: list[str | float] = field(default_factory=list[str | float])
+    offence: Problem | None = None
 
-    def see(self, text: str, place: str) -> None:
-        """Take the next value, as text, and where it stands."""
-        self.seen = True
+    def see(self, row: Sequence[str], columns: Sequence[str], place: str) -> None:
+        """Take the next row of a file's text, and where it stands."""
+        if self.index is None:
+            if self.name not in columns:
+                return
+            self.index = columns.index(self.name)
+        if self.index < len(row):
+            self.see_text(row[self.index], place)
+
+    def see_text(self, text: str, place: str) -> None:
+        """Take the next value as a file's text, and where it stands."""
         if text in MISSING_TEXTS:
             return
+        plain = text.strip()
+        if not plain:
+            return
+        if self.task != "regression":
+            self._count(plain)
+        elif is_number(plain):
+            self._count(float(plain))
+        elif not _NOT_FINITE.fullmatch(plain):
+            self._offend(place, text, "a number, because the task is regression")
+
+    def see_value(self, value: object, place: str) -> None:
+        """Take the next value of a file that has types, and where it stands."""
+        if isinstance(value, (str, bool)):
+            if self.task == "regression":
+                self._offend(place, value, "a number, because the task is regression")
+            elif value != "":
+                self._count(str(value))
+        elif isinstance(value, (int, float, Decimal)):
+            if math.isfinite(value):
+                self._count(float(value))
+        elif value is not None:
+            self._offend(place, value, "a number, true or false, or text")
+
+    def _offend(self, place: str, value: object, allowed: str) -> None:
+        if self.offence is None:
+            fix = "correct the file, choose another target, or set `task: classification`"
+            where = f"{self.path} column `{self.name}` {place}"
+            self.offence = Problem(path=where, value=value, allowed=allowed, fix=fix)
+
+    def _count(self, value: str | float) -> None:
         self.values += 1
-        if self.task == "regression":
-            if not is_number(text):
-                self.offence = (place, text)
-            self.decided = self.offence is not None
-        else:
-            self.classes.add(text)
-            self.decided = self.task is None or len(self.classes) > 1
+        if len(self.different) < 2 and value not in self.different:
+            self.different.append(value)
 
     def problems(self) -> list[Problem]:
-        """Return what is wrong with the column, once every value was seen."""
+        """Return what is wrong with the column, once every row was seen."""
         where = f"{self.path} column `{self.name}`"
-        if not self.seen:
-            return []
         if self.offence is not None:
-            place, text = self.offence
-            fix = "correct it, leave it empty, or set `task: classification`"
-            allowed = "a number, because the task is regression"
-            return [Problem(path=f"{where} {place}", value=text, allowed=allowed, fix=fix)]
-        if self.values == 0:
-            fix = "choose a target that has values"
-            return [Problem(path=where, value="no values", allowed="values to learn from", fix=fix)]
-        if self.task == "classification" and len(self.classes) < 2:
-            (only,) = self.classes
-            fix = "choose a target with at least two different values"
-            return [Problem(path=where, value=only, allowed="two classes or more", fix=fix)]
+            return [self.offence]
+        if self.values < MIN_ROWS:
+            allowed = f"a value in at least {MIN_ROWS} rows"
+            fix = "give more data, or choose a target that has more values"
+            return [Problem(path=where, value=f"{self.values} values", allowed=allowed, fix=fix)]
+        if len(self.different) < 2:
+            fix = "choose another target: from one value there is nothing to learn"
+            return [Problem(path=where, value=self.different[0], allowed="two different values", fix=fix)]
         return []
 
 
 def is_number(text: str) -> bool:
-    """Tell whether a text is a finite decimal number, as the trainer reads numbers."""
-    plain = text.strip()
-    return _NUMBER.fullmatch(plain) is not None and math.isfinite(float(plain))
+    """Tell whether a text is a decimal number."""
+    return _NUMBER.fullmatch(text) is not None

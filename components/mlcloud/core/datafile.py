@@ -6,12 +6,13 @@ hash that names the file's content.
 
 import csv
 import hashlib
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, Literal
 
-from mlcloud.core.datacolumn import TargetColumn
+from mlcloud.core.datacolumn import TargetColumn, is_number
 from mlcloud.core.errors import DataError, Problem, nearest, shown
 from mlcloud.core.metrics import Task
 
@@ -22,7 +23,8 @@ Format = Literal["csv", "parquet"]
 
 DATA_KEY: Final = "mlcloud:data.path"
 TARGET_KEY: Final = "mlcloud:training.target"
-_OTHER_DELIMITERS: Final = (";", "\t", "|")
+# The trainer takes the one that the header has most of.
+DELIMITERS: Final = (",", ";", "\t")
 _CHUNK_BYTES: Final = 1024 * 1024
 _COLUMNS_SHOWN: Final = 40
 
@@ -56,8 +58,7 @@ def check_data_file(
     Args:
         path: The file.
         target: The column to predict.
-        task: What is learned; regression demands numbers in the target column, classification two classes.
-            None: the data will tell, and the target's values are not judged.
+        task: What is learned; regression demands numbers in the target column. None: the data will tell.
         file_format: How the file is written. Default: by the path's ending; .parquet is Parquet, else CSV.
 
     Raises:
@@ -73,10 +74,9 @@ def check_data_file(
         sha256, problems = _sha256_of(path), list[Problem]()
     else:
         columns, rows, sha256, problems = _check_csv(path, column)
-    problems = [*_header_problems(columns, target, path, chosen), *problems, *column.problems()]
-    if rows == 0 and not problems:
-        fix = "give a file with data below its header"
-        problems.append(Problem(path=DATA_KEY, value=str(path), allowed="at least one row of data", fix=fix))
+    problems = [*_header_problems(columns, target, path), *problems]
+    if target in columns:
+        problems += column.problems()
     if problems:
         raise DataError(problems, title=f"The data file {path.name}")
     return DataFile(
@@ -114,18 +114,23 @@ def _check_csv(path: Path, column: TargetColumn) -> tuple[list[str], int, str, l
     rows = 0
     problems: list[Problem] = []
     with path.open("rb", buffering=_CHUNK_BYTES) as raw:
-        reader = csv.reader(_decoded_lines(raw, digest.update), strict=True)
+        lines = _decoded_lines(raw, digest.update)
+        line = 1
         try:
-            columns = next(_filled(reader), columns)
-            rows, problems = _check_rows(reader, columns, column, path)
+            first = next(lines)
+            delimiter = max(DELIMITERS, key=first.count)
+            reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter)
+            columns = [name.strip() for name in next(reader)]
+            for line, row in _filled(reader):
+                rows += 1
+                if len(row) != len(columns) and not problems:
+                    problems.append(_width_problem(f"{path} line {line}", len(row), len(columns), delimiter))
+                column.see(row, columns, f"line {line}")
         except UnicodeDecodeError:
-            place, fix = (
-                f"{path} line {reader.line_num + 1}",
-                "save it as UTF-8; spreadsheets call it `CSV UTF-8`",
-            )
+            place, fix = f"{path} after line {line}", "save it as UTF-8; spreadsheets call it `CSV UTF-8`"
             problems.append(Problem(path=place, value="other bytes", allowed="text in UTF-8", fix=fix))
         except csv.Error as error:
-            place, fix = f"{path} line {reader.line_num}", "look for a quotation mark that is never closed"
+            place, fix = f"{path} after line {line}", "look for a quotation mark that is never closed"
             problems.append(Problem(path=place, value=str(error), allowed="CSV that can be read", fix=fix))
     return columns, rows, digest.hexdigest(), problems
 
@@ -133,56 +138,50 @@ def _check_csv(path: Path, column: TargetColumn) -> tuple[list[str], int, str, l
 def _decoded_lines(raw: BinaryIO, hashed: Callable[[bytes], object]) -> Iterator[str]:
     """Yield the file's lines as text, without a byte-order mark, and hash every byte on the way."""
     first = True
-    for line in raw:
-        hashed(line)
-        yield line.decode("utf-8-sig" if first else "utf-8")
-        first = False
+    for chunk in raw:
+        hashed(chunk)
+        # A file object ends lines at \\n alone; some files have \\r alone.
+        for line in chunk.splitlines(keepends=True) if b"\r" in chunk else (chunk,):
+            yield line.decode("utf-8-sig" if first else "utf-8")
+            first = False
 
 
-def _filled(rows: Iterator[list[str]]) -> Iterator[list[str]]:
-    """Skip blank lines, as the trainer does."""
-    return (row for row in rows if len(row) > 1 or (row and row[0].strip()))
+def _filled(reader: "CsvReader") -> Iterator[tuple[int, list[str]]]:
+    """Yield each row with the number of its line; empty lines are not rows."""
+    return ((reader.line_num, row) for row in reader if row)
 
 
-def _check_rows(
-    reader: "CsvReader", columns: Sequence[str], column: TargetColumn, path: Path
-) -> tuple[int, list[Problem]]:
-    """Count the rows, give the target's values to its column, and tell of the first row that is too long."""
-    rows = 0
-    width = len(columns)
-    index = columns.index(column.name) if column.name in columns else None
-    problems: list[Problem] = []
-    for row in _filled(reader):
-        rows += 1
-        if len(row) > width and not problems:
-            allowed = f"at most {width} values, as many as the header has names"
-            fix = "quote values that contain a comma, or complete the header"
-            place = f"{path} line {reader.line_num}"
-            problems.append(Problem(path=place, value=f"{len(row)} values", allowed=allowed, fix=fix))
-        if index is not None and not column.decided:
-            column.see(row[index] if index < len(row) else "", f"line {reader.line_num}")
-    return rows, problems
+def _width_problem(place: str, values: int, width: int, delimiter: str) -> Problem:
+    allowed = f"{width} values, as many as the header has names (separated by {shown(delimiter)})"
+    fix = "complete the row or the header; quote a value that contains the separator"
+    return Problem(path=place, value=f"{values} values", allowed=allowed, fix=fix)
 
 
-def _header_problems(
-    columns: Sequence[str], target: str, path: Path, file_format: Format
-) -> Iterator[Problem]:
-    """Tell of a missing target column and of names that stand twice."""
-    if not columns:
-        return
-    for name in dict.fromkeys(name for name in columns if columns.count(name) > 1):
-        fix = "rename one of them in the file"
-        yield Problem(path=f"{path} header", value=name, allowed="each column's name once", fix=fix)
-    if target in columns:
-        return
-    near = nearest(target, columns)
-    fix = f"write `{near}` instead of `{target}`" if near else "set it to one of the file's columns"
-    only = columns[0]
-    other = [sign for sign in _OTHER_DELIMITERS if sign in only] if len(columns) == 1 else []
-    if file_format == "csv" and other:
-        fix = f"the file's values seem to be separated by {shown(other[0])}: save it with commas"
-    shown_names = ", ".join(columns[:_COLUMNS_SHOWN]) + (", ..." if len(columns) > _COLUMNS_SHOWN else "")
-    yield Problem(path=TARGET_KEY, value=target, allowed=f"a column of {path.name}: {shown_names}", fix=fix)
+def _header_problems(columns: Sequence[str], target: str, path: Path) -> list[Problem]:
+    """Tell of a missing header, of names that stand twice, and of a missing target column."""
+    place = f"{path} header"
+    if not columns or all(is_number(name) for name in columns):
+        value = ", ".join(columns[:_COLUMNS_SHOWN])
+        fix = "put a line with the columns' names above the data"
+        return [
+            Problem(path=place, value=value, allowed="the names of the columns in the first line", fix=fix)
+        ]
+    problems = [
+        Problem(
+            path=place, value=name, allowed="each column's name once", fix="rename one of them in the file"
+        )
+        for name in dict.fromkeys(name for name in columns if columns.count(name) > 1)
+    ]
+    if target not in columns:
+        near = nearest(target, columns)
+        fix = f"write `{near}` instead of `{target}`" if near else "set it to one of the file's columns"
+        names = ", ".join(columns[:_COLUMNS_SHOWN]) + (", ..." if len(columns) > _COLUMNS_SHOWN else "")
+        allowed = f"a column of {path.name}: {names}"
+        problems.append(Problem(path=TARGET_KEY, value=target, allowed=allowed, fix=fix))
+    elif not any(name for name in columns if name != target):
+        fix = "add the columns that the target is to be predicted from"
+        problems.append(Problem(path=place, value=target, allowed="a column beside the target", fix=fix))
+    return problems
 
 
 def _sha256_of(path: Path) -> str:

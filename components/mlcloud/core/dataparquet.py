@@ -1,4 +1,4 @@
-"""The Parquet part of the data check: metadata and the target column. Needs pyarrow, which the trainer brings."""
+"""The Parquet part of the data check: metadata and the target. Needs pyarrow; the trainer brings it."""
 
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +20,10 @@ def check_parquet(path: Path, column: TargetColumn) -> tuple[list[str], int]:
     except ImportError as error:
         fix = "install pyarrow (`pip install pyarrow`), or save the data as CSV"
         problem = Problem(
-            path=str(path), allowed="a file that can be read here; Parquet needs pyarrow", fix=fix
+            path=str(path),
+            value="parquet",
+            allowed="a format that can be read here: pyarrow is missing",
+            fix=fix,
         )
         raise DataError([problem], title=f"The data file {path.name}") from error
     try:
@@ -31,7 +34,7 @@ def check_parquet(path: Path, column: TargetColumn) -> tuple[list[str], int]:
                 _see_target(file, column)
     except (arrow.ArrowException, OSError) as error:
         fix = "write it again as Parquet, or set `format: csv` if it is CSV"
-        problem = Problem(path=str(path), allowed=f"a Parquet file ({error})", fix=fix)
+        problem = Problem(path=str(path), value=str(error), allowed="a Parquet file", fix=fix)
         raise DataError([problem], title=f"The data file {path.name}") from error
     return columns, rows
 
@@ -41,10 +44,4 @@ def _see_target(file: Any, column: TargetColumn) -> None:
     for batch in file.iter_batches(columns=[column.name]):
         for value in batch.column(0):
             position += 1
-            plain = value.as_py()
-            missing = plain is None or (isinstance(plain, float) and plain != plain)  # noqa: PLR0124 - NaN alone differs
-            is_text = isinstance(plain, (str, bytes, bool))
-            text = "" if missing else f"{plain!r}" if is_text else str(plain)
-            column.see(text, f"row {position}")
-            if column.decided:
-                return
+            column.see_value(value.as_py(), f"row {position}")
