@@ -21,6 +21,7 @@ $(UV):
 # --inexact: what `make test` added stays when `make demo` runs after it.
 setup: $(UV) ## install what a stack needs into .venv
 	@$(UV) sync --frozen --inexact --quiet
+	@$(MLCLOUD) env > /dev/null
 
 setup-dev: $(UV) ## install what the checks and tests need, too
 	@$(UV) sync --frozen --inexact --quiet --group dev

@@ -4,7 +4,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from mlcloud.cli import deploy, serving
+from mlcloud.cli import deploy, environment, serving
 from mlcloud.core.errors import UserError
 
 
@@ -31,6 +31,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     deploy.add_commands(commands)
     serving.add_commands(commands)
+    environment.add_commands(commands)
     return parser
 
 
