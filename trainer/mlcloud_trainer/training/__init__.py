@@ -1,0 +1,1 @@
+"""Training: data in, a model folder with metrics and a report out."""

@@ -1,0 +1,11 @@
+"""The door to libraries that ship no types: what comes through it is `Any`, and is imported when first used."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+
+def library(name: str) -> Any:
+    """Import a module, for instance `library("sklearn.metrics")`."""
+    return importlib.import_module(name)
