@@ -1,9 +1,12 @@
 """The lock of a stack, as Pulumi's file backend keeps it: one JSON file a holder in the stack's lock folder.
 
 Whoever finds no other file, writes its own and still finds no other one holds the lock (pulumi/pulumi,
-pkg/backend/diy/lock.go). So either engine keeps the other one out.
+pkg/backend/diy/lock.go), so either engine keeps the other one out. This engine also holds its file with
+flock, which ends with the process, however that ends: neither a process number that was given again nor a
+changed clock makes a living holder look dead, or a dead one alive.
 """
 
+import fcntl
 import getpass
 import json
 import os
@@ -12,11 +15,11 @@ import socket
 import time
 import uuid
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import psutil
 
@@ -41,20 +44,22 @@ class LockHolder:
     username: str
     hostname: str
     timestamp: str
+    flock: bool = False
+    """True where this engine wrote the file, and so holds it with flock as long as it lives."""
 
     def is_gone(self) -> bool:
         """Tell whether the holder was a process of this machine that has ended."""
         if self.pid is None or self.hostname != socket.gethostname():
             return False
         try:
-            process = psutil.Process(self.pid)
-            if process.status() == psutil.STATUS_ZOMBIE:
-                return True
-            # A process that began after the lock was written only inherited the number (1 s: clock ticks).
-            return process.create_time() > datetime.fromisoformat(self.timestamp).timestamp() + 1
-        except psutil.NoSuchProcess:
+            if not self.flock:
+                return psutil.Process(self.pid).status() == psutil.STATUS_ZOMBIE
+            with self.path.open("rb") as stream:
+                fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return True
-        except (psutil.Error, ValueError):
+        except (psutil.NoSuchProcess, FileNotFoundError):
+            return True
+        except (psutil.Error, OSError):
             return False
 
     def __str__(self) -> str:
@@ -82,26 +87,17 @@ def hold_lock(folder: Path, name: str) -> Generator[list[LockHolder]]:
     taken_over: list[LockHolder] = []
     for attempt in range(ATTEMPTS):
         _refuse(name, _others(folder, own, taken_over))
-        _write(own)
-        rivals = _others(folder, own, taken_over)
-        if not rivals:
-            break
-        own.unlink()
+        with _write(own):
+            try:
+                rivals = _others(folder, own, taken_over)
+                if not rivals:
+                    yield taken_over
+                    return
+            finally:
+                own.unlink(missing_ok=True)
         if attempt == ATTEMPTS - 1:
             _refuse(name, rivals)
         time.sleep(random.uniform(0, LONGEST_PAUSE_S))  # noqa: S311 - a pause, not a secret
-    try:
-        yield taken_over
-    finally:
-        own.unlink(missing_ok=True)
-
-
-def break_locks(folder: Path) -> list[LockHolder]:
-    """Remove every lock of a stack, as `pulumi cancel` does, and return who held them."""
-    holders = _holders(folder)
-    for holder in holders:
-        holder.path.unlink(missing_ok=True)
-    return holders
 
 
 def _refuse(name: str, others: list[LockHolder]) -> None:
@@ -138,6 +134,7 @@ def _holders(folder: Path) -> list[LockHolder]:
                     username=str(content["username"]),
                     hostname=str(content["hostname"]),
                     timestamp=str(content["timestamp"]),
+                    flock=content.get("flock") is True,
                 )
             )
         except FileNotFoundError:
@@ -147,19 +144,33 @@ def _holders(folder: Path) -> list[LockHolder]:
     return holders
 
 
-def _write(path: Path) -> None:
-    """Write a lock file in one step: a half-written one would look like a damaged lock to the others."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _write(path: Path) -> IO[str]:
+    """Write a lock file in one step, flock held: a half-written one would look damaged to the others."""
     content = {
         "pid": os.getpid(),
-        "username": getpass.getuser(),
+        "username": _user_name(),
         "hostname": socket.gethostname(),
         "timestamp": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "flock": True,
     }
     # Pulumi takes every file in the folder for a lock, so the unfinished one lies above it.
     temporary = path.parent.parent / f".{path.name}"
     try:
-        temporary.write_text(json.dumps(content), encoding="utf-8")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        stream = temporary.open("w", encoding="utf-8")
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        stream.write(json.dumps(content))
+        stream.flush()
         temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+        return stream
+    except OSError as error:
+        with suppress(OSError):
+            temporary.unlink()
+        raise LockedError(f"The lock {path} could not be written: {error.strerror}.") from error
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # A container's user may have a number only.
+        return str(os.getuid())

@@ -278,7 +278,7 @@ def _listed(path: Path, problems: list[str]) -> str:
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads YAML as Pulumi's Go library does: `on` and `12:30` are text, `1e3` is a number, keys are unique."""
+    """Reads YAML as Pulumi's Go library does: `on`, `12:30` are text, `1e3` is a number, keys are unique."""
 
     # The stubs call it an instance variable; PyYAML itself keeps it on the class.
     yaml_implicit_resolvers: ClassVar[_Resolvers] = {  # pyright: ignore[reportIncompatibleVariableOverride]
