@@ -74,8 +74,9 @@ class Plugin:
             text=True,
         )
         assert self.process.stdout is not None
-        port = int(self.process.stdout.readline())
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{port}")
+        port = self.process.stdout.readline()
+        assert port.strip().isdigit(), self.process.communicate(timeout=10)
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{port.strip()}")
         self.stub: Any = provider_pb2_grpc.ResourceProviderStub(self._channel)
 
     def close(self) -> tuple[str, str]:

@@ -36,22 +36,15 @@ class Options:
     derived_from: tuple[str, ...] = ()
 
 
-def prop(
+def options(
     *,
-    default: Any = dataclasses.MISSING,
-    default_factory: Any = dataclasses.MISSING,
     replace: bool = False,
     check: Check | None = None,
     stable: bool = False,
     derived_from: tuple[str, ...] = (),
-) -> Any:
-    """A dataclass field with `Options`."""
-    options = Options(replace=replace, check=check, stable=stable, derived_from=derived_from)
-    if default_factory is not dataclasses.MISSING:
-        return dataclasses.field(default_factory=default_factory, metadata={_OPTIONS: options})
-    if default is not dataclasses.MISSING:
-        return dataclasses.field(default=default, metadata={_OPTIONS: options})
-    return dataclasses.field(metadata={_OPTIONS: options})
+) -> dict[str, Options]:
+    """Metadata of a dataclass field: `field(metadata=options(replace=True))`."""
+    return {_OPTIONS: Options(replace=replace, check=check, stable=stable, derived_from=derived_from)}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -10,5 +10,6 @@ def resources() -> "list[Resource[Any, Any]]":
     """One of each kind. Imported here, so that the endpoint's supervisor uses this package without gRPC."""
     from mlcloud.provider.local.bucket import Bucket
     from mlcloud.provider.local.bucket_object import BucketObject
+    from mlcloud.provider.local.training_run import TrainingRun
 
-    return [Bucket(), BucketObject()]
+    return [Bucket(), BucketObject(), TrainingRun()]

@@ -1,14 +1,14 @@
 """A bucket: a directory that this provider made and therefore may remove."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from typing_extensions import override
 
 from mlcloud.provider.errors import ResourceError
-from mlcloud.provider.fields import prop
+from mlcloud.provider.fields import options
 from mlcloud.provider.local import checks
 from mlcloud.provider.local.files import MARKER, claim, is_claimed, remove_claimed
 from mlcloud.provider.resource import Context, Resource
@@ -26,7 +26,7 @@ class BucketInputs:
         force_destroy: whether a bucket that still holds something may be deleted. Default false.
     """
 
-    directory: str = prop(replace=True, check=checks.absolute_path)
+    directory: str = field(metadata=options(replace=True, check=checks.absolute_path))
     force_destroy: bool = False
 
 
@@ -41,7 +41,7 @@ class BucketOutputs:
     """
 
     directory: str
-    uri: str = prop(derived_from=("directory",))
+    uri: str = field(metadata=options(derived_from=("directory",)))
     force_destroy: bool
 
 

@@ -1,14 +1,14 @@
 """An object in a bucket: a file under a key that holds its own SHA-256."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from typing_extensions import override
 
 from mlcloud.provider.errors import ResourceError
-from mlcloud.provider.fields import prop
+from mlcloud.provider.fields import options
 from mlcloud.provider.local import checks
 from mlcloud.provider.local.bucket import KIND as BUCKET
 from mlcloud.provider.local.files import is_claimed, place_file, sha256_of
@@ -35,10 +35,10 @@ class BucketObjectInputs:
         prefix: what the key starts with. Default `objects`.
     """
 
-    bucket: str = prop(replace=True, check=checks.absolute_path)
-    source: str = prop(check=checks.absolute_path)
-    sha256: str = prop(replace=True, check=checks.sha256)
-    prefix: str = prop(default="objects", replace=True, check=_prefix)
+    bucket: str = field(metadata=options(replace=True, check=checks.absolute_path))
+    source: str = field(metadata=options(check=checks.absolute_path))
+    sha256: str = field(metadata=options(replace=True, check=checks.sha256))
+    prefix: str = field(default="objects", metadata=options(replace=True, check=_prefix))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +55,11 @@ class BucketObjectOutputs:
     """
 
     bucket: str
-    key: str = prop(stable=True)
-    uri: str = prop(stable=True, derived_from=("bucket",))
-    path: str = prop(stable=True, derived_from=("bucket",))
+    key: str = field(metadata=options(stable=True))
+    uri: str = field(metadata=options(stable=True, derived_from=("bucket",)))
+    path: str = field(metadata=options(stable=True, derived_from=("bucket",)))
     sha256: str
-    bytes: int = prop(stable=True)
+    bytes: int = field(metadata=options(stable=True))
 
 
 class BucketObject(Resource[BucketObjectInputs, BucketObjectOutputs], token="mlcloud:local:BucketObject"):

@@ -1,0 +1,172 @@
+"""The folder of a training run in SageMaker's layout, and the record of how far the run has come."""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final, Literal, cast
+
+from mlcloud.provider.errors import ResourceError
+from mlcloud.provider.local.files import claim, place_file, read_json, remove_claimed, sha256_of, write_json
+from mlcloud.provider.local.processes import ProcessRef
+
+KIND: Final = "training-run"
+_RECORD: Final = "run.json"
+_TAIL_LINES: Final = 5
+
+Status = Literal["running", "finished", "published", "failed", "cancelled"]
+
+
+def run_name(name: str, data_sha256: str, hyperparameters: Mapping[str, str]) -> str:
+    """The name of a run: equal inputs give equal names, so that an interrupted run is found again."""
+    identity = json.dumps({"data": data_sha256, "hyperparameters": dict(hyperparameters)}, sort_keys=True)
+    return f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunRecord:
+    """How far a run has come.
+
+    Attributes:
+        status: `finished` has a model in the run's folder, `published` one in the bucket.
+        pid: process id of the trainer.
+        started: the trainer's start, as `ProcessRef` tells it.
+        started_at: seconds since 1970.
+        duration_s: seconds that the training took, 0 while it runs.
+        metrics: metrics of the model on held-out rows.
+        sha256: the model's hash, empty until there is one.
+    """
+
+    status: Status
+    pid: int
+    started: str
+    started_at: float
+    duration_s: float
+    metrics: dict[str, float]
+    sha256: str
+
+    @property
+    def process(self) -> ProcessRef:
+        """The trainer's process."""
+        return ProcessRef(pid=self.pid, started=self.started)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunFolder:
+    """A run's folder: `input/`, `model/`, `output/` as in SageMaker's containers, and `logs/`.
+
+    Layout: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-running-container.html.
+    """
+
+    path: Path
+
+    @property
+    def log(self) -> Path:
+        """What the trainer wrote: JSON lines on stdout, and stderr."""
+        return self.path / "logs" / "training.log"
+
+    @property
+    def model(self) -> Path:
+        """Where the trainer leaves the model."""
+        return self.path / "model"
+
+    @property
+    def temporary(self) -> Path:
+        """For the trainer's temporary files."""
+        return self.path / "tmp"
+
+    def record(self) -> RunRecord | None:
+        """The record; None before the trainer was started."""
+        content = read_json(self.path / _RECORD)
+        try:
+            return None if content is None else RunRecord(**content)
+        except TypeError:
+            return None
+
+    def write(self, record: RunRecord) -> None:
+        """Keep the record."""
+        write_json(self.path / _RECORD, asdict(record))
+
+    def mark(self, status: Status) -> None:
+        """Change the status of an existing record."""
+        record = self.record()
+        if record is not None:
+            self.write(replace(record, status=status))
+
+    def prepare(self, data: Path, data_sha256: str, hyperparameters: Mapping[str, str]) -> None:
+        """Lay the folder out anew.
+
+        Raises:
+            ResourceError: the data is missing or is not what its hash says.
+        """
+        if not data.is_file():
+            raise ResourceError(
+                f"dataUri: {data} is not a file: check the URI, or update the object that makes it."
+            )
+        self.remove()
+        claim(self.path, KIND)
+        config, channel = self.path / "input" / "config", self.path / "input" / "data" / "train"
+        for folder in (config, channel, self.model, self.path / "output", self.log.parent, self.temporary):
+            folder.mkdir(parents=True)
+        write_json(config / "hyperparameters.json", dict(hyperparameters))
+        write_json(config / "inputdataconfig.json", {"train": {"TrainingInputMode": "File"}})
+        write_json(config / "resourceconfig.json", {"current_host": "algo-1", "hosts": ["algo-1"]})
+        target = channel / data.name
+        try:
+            os.link(data, target)
+        except OSError:
+            place_file(data, target)
+        found = sha256_of(target)
+        if found != data_sha256:
+            self.remove()
+            raise ResourceError(
+                f"dataSha256: {data} has SHA-256 {found}, not {data_sha256}: it is other data."
+            )
+
+    def is_done(self) -> bool:
+        """Whether the trainer said that it has finished: the only sign where nobody waited for it."""
+        try:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        except FileNotFoundError:
+            return False
+        return any(event is not None and event.get("event") == "done" for event in map(event_of, lines))
+
+    def failure(self) -> str:
+        """Why the trainer failed: its own words, or the end of its log."""
+        try:
+            text = (self.path / "output" / "failure").read_text(encoding="utf-8", errors="replace").strip()
+        except FileNotFoundError:
+            text = ""
+        return text or self.tail() or "it wrote nothing"
+
+    def tail(self) -> str:
+        """The last lines of the log, messages only."""
+        try:
+            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
+        except FileNotFoundError:
+            return ""
+        return "\n".join(text for text in map(message_of, lines) if text)
+
+    def remove(self) -> None:
+        """End a trainer that still runs, and remove the folder."""
+        record = self.record()
+        if record is not None:
+            record.process.end(grace_s=5.0)
+        remove_claimed(self.path, KIND)
+
+
+def message_of(line: str) -> str:
+    """What a line of the log says to people."""
+    event = event_of(line)
+    return str(event.get("message", "")) if event is not None else line.strip()
+
+
+def event_of(line: str) -> dict[str, Any] | None:
+    """A line of the trainer's output as an event; None when it is plain text."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return cast(dict[str, Any], event) if isinstance(event, dict) else None

@@ -1,0 +1,161 @@
+"""The trainer as a process: started on its own, followed line by line, found again after an interruption."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from typing import Final
+
+from mlcloud.provider.errors import Cancelled, ResourceError
+from mlcloud.provider.local.models import model_sha256, read_manifest
+from mlcloud.provider.local.processes import ProcessRef, environment
+from mlcloud.provider.local.run_folder import RunFolder, RunRecord, event_of
+from mlcloud.provider.resource import Context
+
+DEFAULT_COMMAND: Final = (sys.executable, "-m", "mlcloud_trainer")
+_POLL_S: Final = 0.1
+_STOP_GRACE_S: Final = 5.0
+_THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def start(folder: RunFolder, command: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """Start the trainer in a session of its own, so that neither Ctrl-C nor the plugin's end reaches it."""
+    threads = str(os.cpu_count() or 1)
+    variables = {
+        **dict.fromkeys(_THREAD_VARIABLES, threads),
+        "MPLBACKEND": "Agg",
+        "MPLCONFIGDIR": str(folder.temporary / "matplotlib"),
+        "TMPDIR": str(folder.temporary),
+    }
+    try:
+        with folder.log.open("wb") as log:
+            process = subprocess.Popen(
+                [*command, "train", "--prefix", str(folder.path)],
+                cwd=folder.path,
+                env=environment(variables),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+    except OSError as error:
+        folder.remove()
+        raise ResourceError(f"command: the trainer cannot be started: {error}.") from None
+    # A trainer that has ended already has no start any more: its record then names no living process.
+    ref = ProcessRef.of(process.pid)
+    folder.write(
+        RunRecord(
+            status="running",
+            pid=process.pid,
+            started="" if ref is None else ref.started,
+            started_at=time.time(),
+            duration_s=0.0,
+            metrics={},
+            sha256="",
+        )
+    )
+    return process
+
+
+def follow(
+    context: Context, folder: RunFolder, child: "subprocess.Popen[bytes] | None", timeout_s: float
+) -> RunRecord:
+    """Relay the trainer's progress until it ends; returns the record of its model.
+
+    Args:
+        context: shows the lines, and says when to stop.
+        folder: the run's folder, with a record.
+        child: the trainer where this process started it; None where it was found running.
+        timeout_s: seconds that a training may take, counted from its start.
+
+    Raises:
+        ResourceError: the trainer failed, took too long, or was told to stop.
+    """
+    record = folder.record()
+    if record is None:
+        raise ResourceError(f"The training run {folder.path.name} has no record.")
+    relay = _Relay(context)
+    try:
+        with folder.log.open(encoding="utf-8", errors="replace") as log:
+            while _runs(record.process, child):
+                relay.lines(log.readlines())
+                if time.time() - record.started_at > timeout_s:
+                    _stop(record.process, child)
+                    folder.mark("failed")
+                    raise ResourceError(
+                        f"The training run {folder.path.name} took longer than {timeout_s:g} s (timeoutS) "
+                        f"and was ended. Raise `timeoutS`, or see {folder.log}."
+                    )
+                context.pause(_POLL_S)
+            relay.lines(log.readlines())
+    except Cancelled:
+        _stop(record.process, child)
+        folder.mark("cancelled")
+        raise
+    return _finished(folder, record, child)
+
+
+def _runs(process: ProcessRef, child: "subprocess.Popen[bytes] | None") -> bool:
+    return process.is_alive() if child is None else child.poll() is None
+
+
+def _stop(process: ProcessRef, child: "subprocess.Popen[bytes] | None") -> None:
+    process.end(_STOP_GRACE_S)
+    if child is not None:
+        child.wait()
+
+
+def _finished(folder: RunFolder, record: RunRecord, child: "subprocess.Popen[bytes] | None") -> RunRecord:
+    sha256 = model_sha256(folder.model)
+    succeeded = folder.is_done() if child is None else child.returncode == 0
+    if sha256 is None or not succeeded:
+        folder.mark("failed")
+        ending = f" (exit code {child.returncode})" if child is not None and child.returncode != 0 else ""
+        name = folder.path.name
+        raise ResourceError(
+            f"The training run {name} failed{ending}: {folder.failure()}\nIts log: {folder.log}"
+        )
+    found: dict[str, object] = read_manifest(folder.model).get("metrics", {})
+    done = RunRecord(
+        status="finished",
+        pid=record.pid,
+        started=record.started,
+        started_at=record.started_at,
+        duration_s=round(max(0.0, folder.log.stat().st_mtime - record.started_at), 3),
+        metrics={name: float(value) for name, value in found.items() if isinstance(value, int | float)},
+        sha256=sha256,
+    )
+    folder.write(done)
+    return done
+
+
+class _Relay:
+    """Shows the trainer's events: progress in passing, metrics and warnings to stay."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._rest = ""
+
+    def lines(self, lines: Sequence[str]) -> None:
+        """Take what was read from the log; a line that is not whole yet waits for its end."""
+        for part in lines:
+            self._rest += part
+            if self._rest.endswith("\n"):
+                self._show(self._rest.strip())
+                self._rest = ""
+
+    def _show(self, line: str) -> None:
+        event = event_of(line)
+        if event is None:
+            return
+        kind, message = event.get("event"), str(event.get("message", ""))
+        level = event.get("level")
+        if kind == "progress" and "step" in event and "total_steps" in event:
+            self._context.log(f"[{event['step']}/{event['total_steps']}] {message}", ephemeral=True)
+        elif kind == "metric":
+            self._context.log(message or f"{event.get('name')} = {event.get('value')}", ephemeral=True)
+        elif level == "warning":
+            self._context.log(message, severity="warning")
+        elif message:
+            self._context.log(message, ephemeral=True)

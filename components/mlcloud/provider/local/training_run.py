@@ -1,0 +1,238 @@
+"""A training run: the trainer as a process, a metric gate, and a content-addressed model in a bucket."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from typing_extensions import override
+
+from mlcloud.core.errors import nearest
+from mlcloud.core.metrics import METRICS, TASKS_OF, Metric
+from mlcloud.provider.errors import Problem, ResourceError
+from mlcloud.provider.fields import member_path, options
+from mlcloud.provider.local import checks
+from mlcloud.provider.local.bucket import KIND as BUCKET
+from mlcloud.provider.local.files import is_claimed, path_of
+from mlcloud.provider.local.models import REPORT, model_folder, model_sha256, publish_model
+from mlcloud.provider.local.run_folder import KIND, RunFolder, RunRecord, run_name
+from mlcloud.provider.local.training_process import DEFAULT_COMMAND, follow, start
+from mlcloud.provider.resource import Context, Resource
+
+DEFAULT_TIMEOUT_S: Final = 3600.0
+
+
+def _hyperparameters(value: Mapping[str, str]) -> str | None:
+    gates = [key for key in value if key.startswith("gate.")]
+    return f"{', '.join(gates)}: gates are no hyperparameters, use `gate`." if gates else None
+
+
+def _command(value: Sequence[str]) -> str | None:
+    return None if value and value[0] else "a command has at least one word."
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRunInputs:
+    """What a training run is made from. Name, data and hyperparameters are the run's identity.
+
+    Attributes:
+        name: what the run's own name starts with.
+        data_uri: `file://` URI of the training data, one CSV or Parquet file.
+        data_sha256: SHA-256 of the data.
+        hyperparameters: flat map as the trainer takes it: `estimator`, `target`, `estimator.C`, ...
+        models_bucket: directory of the bucket that takes the model.
+        runs_directory: absolute path of the folder that holds the run's folder.
+        gate: threshold by metric: a minimum for scores, a maximum for losses. Changing it never trains again.
+        timeout_s: seconds that the training may take. Default 3600.
+        command: the trainer's command; `train --prefix DIR` is appended. Default: the bundled trainer.
+    """
+
+    name: str = field(metadata=options(replace=True, check=checks.name))
+    data_uri: str = field(metadata=options(check=checks.local_uri))
+    data_sha256: str = field(metadata=options(replace=True, check=checks.sha256))
+    hyperparameters: dict[str, str] = field(metadata=options(replace=True, check=_hyperparameters))
+    models_bucket: str = field(metadata=options(replace=True, check=checks.absolute_path))
+    runs_directory: str = field(metadata=options(replace=True, check=checks.absolute_path))
+    gate: dict[str, float] = field(default_factory=dict[str, float])
+    timeout_s: float = field(default=DEFAULT_TIMEOUT_S, metadata=options(check=checks.positive))
+    command: list[str] | None = field(default=None, metadata=options(check=_command))
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingRunOutputs:
+    """What a training run offers.
+
+    Attributes:
+        run_name: the run's name, which follows from its inputs.
+        run_directory: its folder.
+        logs: folder of its log.
+        status: `published`: the gate passed and the model is in the bucket.
+        model_uri: the model's `file://` URI, which holds its hash.
+        model_sha256: SHA-256 of the model's manifest.
+        metrics: metrics on held-out rows, by name.
+        report: absolute path of the HTML report.
+        duration_s: seconds that the training took.
+    """
+
+    run_name: str = field(metadata=options(stable=True))
+    run_directory: str = field(metadata=options(stable=True))
+    logs: str = field(metadata=options(stable=True))
+    status: str = field(metadata=options(stable=True))
+    model_uri: str = field(metadata=options(stable=True))
+    model_sha256: str = field(metadata=options(stable=True))
+    metrics: dict[str, float] = field(metadata=options(stable=True))
+    report: str = field(metadata=options(stable=True))
+    duration_s: float = field(metadata=options(stable=True))
+
+
+class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlcloud:local:TrainingRun"):
+    """Trains a model once for the same name, data and hyperparameters, and lets it pass a metric gate."""
+
+    @override
+    def check(self, old: TrainingRunInputs | None, new: TrainingRunInputs) -> list[Problem]:
+        """A gate must name metrics that this kind of training has."""
+        del old
+        return list(_gate_problems(new))
+
+    @override
+    def preview(self, new: TrainingRunInputs, old: TrainingRunOutputs | None) -> Mapping[str, object]:
+        """The run's name and folder follow from the inputs."""
+        if old is not None:
+            return {}
+        folder = _folder(new)
+        return {
+            "run_name": folder.path.name,
+            "run_directory": str(folder.path),
+            "logs": str(folder.log.parent),
+            "status": "published",
+        }
+
+    @override
+    def drift(self, identifier: str, outputs: TrainingRunOutputs) -> list[str]:
+        """The model may have been removed by hand."""
+        return [] if _is_published(outputs) else ["model_uri"]
+
+    @override
+    def create(self, context: Context, new: TrainingRunInputs) -> tuple[str, TrainingRunOutputs]:
+        """Train, or take over the run of the same name; then the gate, then the bucket."""
+        return run_name(new.name, new.data_sha256, new.hyperparameters), _train(context, new)
+
+    @override
+    def read(
+        self, context: Context, identifier: str, inputs: TrainingRunInputs, outputs: TrainingRunOutputs
+    ) -> TrainingRunOutputs | None:
+        """Gone when the model is, or is another one."""
+        return outputs if _is_published(outputs) else None
+
+    @override
+    def update(
+        self,
+        context: Context,
+        identifier: str,
+        old: TrainingRunInputs,
+        outputs: TrainingRunOutputs,
+        new: TrainingRunInputs,
+    ) -> TrainingRunOutputs:
+        """Ask the gate again; train only where the model has disappeared."""
+        if not _is_published(outputs):
+            return _train(context, new)
+        _pass_gate(new, outputs.metrics, Path(outputs.report))
+        return outputs
+
+    @override
+    def delete(self, context: Context, identifier: str, outputs: TrainingRunOutputs) -> None:
+        """End the trainer and remove the run's folder; the model stays in its bucket."""
+        RunFolder(path=Path(outputs.run_directory)).remove()
+
+
+# The same tables by plain names: what a program writes need not be one of them.
+_METRICS: Final[Mapping[str, Metric]] = {**METRICS}
+_TASKS_OF: Final[Mapping[str, tuple[str, ...]]] = {**TASKS_OF}
+
+
+def _gate_problems(new: TrainingRunInputs) -> Sequence[Problem]:
+    problems: list[Problem] = []
+    task = new.hyperparameters.get("task")
+    tasks = _TASKS_OF.get(new.hyperparameters.get("estimator", ""), ()) if task is None else (task,)
+    for name in new.gate:
+        path = member_path("gate", name)
+        if name not in _METRICS:
+            near = nearest(name, _METRICS)
+            hint = f"did you mean `{near}`?" if near else f"there are {', '.join(_METRICS)}."
+            problems.append(Problem(path=path, reason=f"`{name}` is not a metric: {hint}"))
+        elif tasks and _METRICS[name].task not in tasks:
+            allowed = ", ".join(other for other, metric in _METRICS.items() if metric.task in tasks)
+            reason = f"`{name}` is a metric of {_METRICS[name].task}, and this run does {' or '.join(tasks)}"
+            problems.append(Problem(path=path, reason=f"{reason}: use {allowed}."))
+    return problems
+
+
+def _folder(new: TrainingRunInputs) -> RunFolder:
+    return RunFolder(path=Path(new.runs_directory) / run_name(new.name, new.data_sha256, new.hyperparameters))
+
+
+def _is_published(outputs: TrainingRunOutputs) -> bool:
+    return model_sha256(path_of(outputs.model_uri)) == outputs.model_sha256
+
+
+def _train(context: Context, new: TrainingRunInputs) -> TrainingRunOutputs:
+    bucket, folder = Path(new.models_bucket), _folder(new)
+    if not is_claimed(bucket, BUCKET):
+        raise ResourceError(f"modelsBucket: {bucket} is not a bucket of the local cloud: make it first.")
+    record = _result(context, new, folder)
+    report = model_folder(bucket, record.sha256) if record.status == "published" else folder.model
+    _pass_gate(new, record.metrics, report / REPORT)
+    if record.status == "finished":
+        publish_model(folder.model, bucket)
+        record = replace(record, status="published")
+        folder.write(record)
+    model = model_folder(bucket, record.sha256)
+    return TrainingRunOutputs(
+        run_name=folder.path.name,
+        run_directory=str(folder.path),
+        logs=str(folder.log.parent),
+        status=record.status,
+        model_uri=f"{model.as_uri()}/",
+        model_sha256=record.sha256,
+        metrics=record.metrics,
+        report=str(model / REPORT),
+        duration_s=record.duration_s,
+    )
+
+
+def _result(context: Context, new: TrainingRunInputs, folder: RunFolder) -> RunRecord:
+    """The result of this run: an earlier one's where it is there, a running trainer's, or a new one's."""
+    timeout_s = min(new.timeout_s, context.timeout_s) if context.timeout_s is not None else new.timeout_s
+    record = folder.record() if is_claimed(folder.path, KIND) else None
+    if record is not None and _has_model(record, folder, Path(new.models_bucket)):
+        context.log(f"The run {folder.path.name} has finished before: its model is taken.", ephemeral=True)
+        return record
+    if record is not None and record.status == "running" and (record.process.is_alive() or folder.is_done()):
+        context.log(f"The run {folder.path.name} was started before: following it.", ephemeral=True)
+        return follow(context, folder, None, timeout_s)
+    folder.prepare(path_of(new.data_uri), new.data_sha256, new.hyperparameters)
+    child = start(folder, new.command if new.command is not None else DEFAULT_COMMAND)
+    return follow(context, folder, child, timeout_s)
+
+
+def _has_model(record: RunRecord, folder: RunFolder, bucket: Path) -> bool:
+    if record.status == "finished":
+        return model_sha256(folder.model) == record.sha256
+    return record.status == "published" and model_sha256(model_folder(bucket, record.sha256)) == record.sha256
+
+
+def _pass_gate(new: TrainingRunInputs, metrics: Mapping[str, float], report: Path) -> None:
+    """Compare every metric with its threshold; all that fail are named at once."""
+    failures: list[str] = []
+    for name, threshold in new.gate.items():
+        higher_is_better = _METRICS[name].higher_is_better
+        demand = f"the gate demands at {'least' if higher_is_better else 'most'} {threshold:g}"
+        if name not in metrics:
+            failures.append(f"{name} was not measured (there are {', '.join(metrics)}), {demand}")
+        elif metrics[name] < threshold if higher_is_better else metrics[name] > threshold:
+            failures.append(f"{name} is {metrics[name]:.6g}, {demand}")
+    if failures:
+        raise ResourceError(
+            f"The model does not pass its gate: {'; '.join(failures)}. What was served before keeps serving. "
+            f"Change data or hyperparameters, or the gate (that does not train again). Report: {report}"
+        )

@@ -1,0 +1,50 @@
+"""A trainer that trains nothing: the same command line, folders and output as the real one, in milliseconds.
+
+`estimator.mode` chooses what happens: `ok`, `slow` (waits until told), `fail`, `crash`.
+"""
+
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+
+
+def say(**event: object) -> None:
+    sys.stdout.write(json.dumps({"time": "2026-01-01T00:00:00Z", "level": "info", **event}) + "\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    prefix = Path(sys.argv[sys.argv.index("--prefix") + 1])
+    parameters = json.loads((prefix / "input" / "config" / "hyperparameters.json").read_text())
+    (data,) = (prefix / "input" / "data" / "train").iterdir()
+    with Path(parameters["estimator.trainings"]).open("a") as trainings:
+        trainings.write(f"{prefix.name}\n")
+    say(event="progress", message="reading", step=1, total_steps=2)
+    mode = parameters["estimator.mode"]
+    if mode == "fail":
+        (prefix / "output" / "failure").write_text("The column `target` is not in the data.")
+        return 1
+    if mode == "crash":
+        sys.stderr.write("Segmentation fault (not really)\n")
+        return 3
+    while mode == "slow" and not Path(parameters["estimator.go"]).exists():
+        time.sleep(0.02)
+    say(event="progress", message="fitting", step=2, total_steps=2)
+    accuracy = float(parameters["estimator.accuracy"])
+    say(event="metric", message=f"accuracy = {accuracy}", name="accuracy", value=accuracy)
+    skops = b"model of " + data.read_bytes() + json.dumps(parameters, sort_keys=True).encode()
+    (prefix / "model" / "model.skops").write_bytes(skops)
+    (prefix / "model" / "report.html").write_text("<h1>report</h1>")
+    manifest = {
+        "metrics": {"accuracy": accuracy, "log_loss": 1 - accuracy},
+        "files": {"model.skops": {"sha256": hashlib.sha256(skops).hexdigest(), "bytes": len(skops)}},
+    }
+    (prefix / "model" / "manifest.json").write_text(json.dumps(manifest))
+    say(event="done", message="trained", sha256="", model_dir=str(prefix / "model"))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
