@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from mlcloud.core.names import Service, name_for
 from mlcloud.core.settings import Cloud, Environment, Settings
 
 HOME_VARIABLE: Final = "MLCLOUD_HOME"
@@ -86,6 +87,10 @@ class StackContext:
     def local_directory(self) -> Path:
         """Where a local stack keeps its buckets, runs and endpoints."""
         return self.home / "local" / self.project / self.stack
+
+    def name(self, service: Service, part: str, *, account: str = "") -> str:
+        """Return the name of one of the stack's things, of project, stack and part, as the service allows."""
+        return name_for(service, self.project, self.stack, part, account=account)
 
     def file(self, path: str) -> Path:
         """Return the file that a setting names: a path from the project's folder, or a `file://` URI."""

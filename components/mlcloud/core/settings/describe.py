@@ -125,7 +125,7 @@ def _one_text(node: Schema) -> str:
     if node.get("type") == "object":
         return _map_text(node)
     if node.get("type") == "array":
-        return f"a list of {allowed_text(cast('Schema', node.get('items', {})))}"
+        return f"a list; each item {allowed_text(cast('Schema', node.get('items', {})))}"
     if "patternErrorMessage" in node:
         return str(node["patternErrorMessage"])
     words = _TYPE_WORDS.get(str(node.get("type")), "")

@@ -56,7 +56,7 @@ def _form(pattern: str, words: str, *, max_length: int | None = None) -> Any:
 
 Int = Annotated[int, BeforeValidator(_number)]
 Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
-Port = Annotated[int, Field(ge=1, le=65535), BeforeValidator(_number)]
+Port = Annotated[int, Field(ge=1024, le=65535), BeforeValidator(_number)]
 Servers = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_number)]
 Percent = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False), BeforeValidator(_number)]
 Flag = Annotated[StrictBool, BeforeValidator(_flag)]
@@ -124,7 +124,7 @@ class Training(Section):
     ] = Field(
         default_factory=dict,
         max_length=90,
-        description="Parameters of the estimator by scikit-learn's names; each has scikit-learn's default.",
+        description="Parameters of the estimator by scikit-learn's names; each has the trainer's default.",
     )
     gate: dict[MetricName, Number] = Field(
         default_factory=dict[MetricName, float],
@@ -222,6 +222,7 @@ class AllAtOnce(Section):
     kind: Literal["all-at-once"] = "all-at-once"
 
 
+# Limits of SageMaker's TrafficRoutingConfig: canary up to 50 %, steps of 10 to 50 %, up to an hour between.
 class Canary(Section):
     """A part of the traffic moves first; the rest follows after a quiet time."""
 
@@ -239,7 +240,7 @@ class Linear(Section):
 
     kind: Literal["linear"]
     step_percent: Number = Field(
-        default=25, ge=1, le=50, description="Share of the traffic in each step, in percent."
+        default=25, ge=10, le=50, description="Share of the traffic in each step, in percent."
     )
     wait_minutes: Number = Field(
         default=5, ge=0, le=60, description="Quiet time between two steps, in minutes."
@@ -259,7 +260,7 @@ class Endpoint(Section):
 
     port: Port | None = Field(
         default=None,
-        description="TCP port on this machine (local). Default: a free one, chosen once and kept.",
+        description="TCP port on this machine (local), one that needs no privileges. Default: a free one, chosen once and kept.",
     )
     capacity: Capacity = Field(default_factory=InstanceCapacity, description="What answers the requests.")
     rollout: Rollout = Field(default_factory=AllAtOnce, description="How traffic moves to a new version.")
