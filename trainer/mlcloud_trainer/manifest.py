@@ -1,8 +1,8 @@
 """The manifest of a model folder: what the model is, what it expects, and the hash of each of its files.
 
-`manifest.json` is the root of trust: the SHA-256 of its exact bytes is the model's hash, and it names the size
-and SHA-256 of every other file that is served. Nothing in it depends on time or place. This module is read by
-the server as well as by the trainer, so it imports only the standard library.
+`manifest.json` is the root of trust: the SHA-256 of its exact bytes is the model's hash, and it names the
+size and SHA-256 of every other file that is served. Nothing in it depends on time or place. This module is
+read by the server as well as by the trainer, so it imports only the standard library.
 
 What both runtimes (`model.onnx`, `model.skops`) have in common:
 
@@ -11,9 +11,9 @@ What both runtimes (`model.onnx`, `model.skops`) have in common:
 - Numbers, integers and booleans (0 and 1) travel as float64 with NaN for a missing value; strings travel as
   text with the empty string for a missing value.
 
-`model.onnx` takes the tensors of `Manifest.onnx.inputs`, each of shape [rows, len(features)]. `model.skops` takes
-one array of shape [rows, features] in the order of `Manifest.inputs`: float64 when no feature is a string, else
-object.
+`model.onnx` takes the tensors of `Manifest.onnx.inputs`, each of shape [rows, len(features)]. `model.skops`
+takes one array of shape [rows, features] in the order of `Manifest.inputs`: float64 when no feature is a
+string, else object.
 """
 
 from __future__ import annotations

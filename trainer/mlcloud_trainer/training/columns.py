@@ -1,11 +1,11 @@
 """Gives each column of a table a type and plain numpy values.
 
-| type      | from CSV                          | from Parquet                     | values                    |
-|-----------|-----------------------------------|----------------------------------|---------------------------|
-| `integer` | every value is a whole number     | integer types                    | float64, NaN when missing |
-| `number`  | every value is a number           | floating point and decimal types | float64, NaN when missing |
-| `boolean` | true and false, in any case       | boolean                          | 0 and 1, NaN when missing |
-| `string`  | anything else                     | text and dictionary types        | text, "" when missing     |
+| type      | from CSV                      | from Parquet                     | values                    |
+|-----------|-------------------------------|----------------------------------|---------------------------|
+| `integer` | every value is a whole number | integer types                    | float64, NaN when missing |
+| `number`  | every value is a number       | floating point and decimal types | float64, NaN when missing |
+| `boolean` | true and false, in any case   | boolean                          | 0 and 1, NaN when missing |
+| `string`  | anything else                 | text and dictionary types        | text, "" when missing     |
 
 Infinite numbers count as missing. Spaces around a CSV value are not part of it.
 """
@@ -117,7 +117,8 @@ def _odd_texts(texts: TextArray) -> str:
     if not odd or len(odd) > 0.1 * len(present):
         return ""
     examples = ", ".join(f'"{text[:40]}"' for text in dict.fromkeys(odd[:3]))
-    return f"{len(present) - len(odd)} of {len(present)} values are numbers, {len(odd)} are not, such as {examples}"
+    numbers = len(present) - len(odd)
+    return f"{numbers} of {len(present)} values are numbers, {len(odd)} are not, such as {examples}"
 
 
 def _from_typed(name: str, array: Any) -> Column:

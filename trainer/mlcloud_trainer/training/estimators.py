@@ -1,7 +1,7 @@
 """The estimators people can name, as scikit-learn builds them, and what may be set on each.
 
-Numbers that are ours: `logistic_regression` may take 1000 iterations (scikit-learn: 100), because the solver stops
-early by itself. Everything else is scikit-learn's default.
+Numbers that are ours: `logistic_regression` may take 1000 iterations (scikit-learn: 100), because the
+solver stops early by itself. Everything else is scikit-learn's default.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ ESTIMATORS: Mapping[str, EstimatorKind] = {
     "svm": EstimatorKind(module="sklearn.svm", classifier="SVC", regressor="SVR"),
 }
 
-# Parameters that the trainer sets itself, or that a finished model cannot carry, each with what to do instead.
+# Parameters that the trainer sets itself, or that a finished model cannot carry, each with what to do
+# instead.
 MANAGED: Mapping[str, str] = {
     "random_state": "it follows `seed`; set that",
     "n_jobs": "the trainer chooses it, so that a model does not depend on the machine",
@@ -96,7 +97,7 @@ def _estimator_class(estimator: str, task: Task) -> Any:
 
 
 def parameter_problems(estimator: str, task: Task | None, parameters: Mapping[str, Scalar]) -> list[str]:
-    """Every parameter that the estimator does not have, that is managed here, or whose value it does not take.
+    """Every parameter that is unknown, managed here, or of a value that the estimator does not take.
 
     Without a task, a parameter is fine when the classifier or the regressor takes it.
     """
@@ -139,8 +140,8 @@ def build_estimator(
     """The scikit-learn estimator, not fitted.
 
     An SVM classifier has no probabilities of its own; they are calibrated by cross-validation
-    (https://scikit-learn.org/stable/modules/calibration.html), in `smallest_class` folds where a class has fewer
-    than five training rows.
+    (https://scikit-learn.org/stable/modules/calibration.html), in `smallest_class` folds where a class has
+    fewer than five training rows.
     """
     found = _estimator_class(estimator, task)
     arguments: dict[str, Scalar] = {**ESTIMATORS[estimator].defaults, **parameters}

@@ -1,8 +1,9 @@
 """Metrics on the held-out rows.
 
-Classification: accuracy, precision, recall, f1 (of the last of two sorted classes; of more classes the plain mean over
-classes), roc_auc (one class against the rest, plain mean), log_loss. Regression: mae, rmse, r2. A metric that these
-rows do not define (ROC AUC when a class has no held-out row, R2 of one row) is left out, with a warning.
+Classification: accuracy, precision, recall, f1 (of the last of two sorted classes; of more classes the
+plain mean over classes), roc_auc (one class against the rest, plain mean), log_loss. Regression: mae, rmse,
+r2. A metric that these rows do not define (ROC AUC when a class has no held-out row, R2 of one row) is left
+out, with a warning.
 """
 
 from __future__ import annotations

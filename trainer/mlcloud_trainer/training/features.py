@@ -4,8 +4,8 @@ A column is left out, with a warning, when a model cannot learn from it or would
 
 - it has no name (the row index that some tools write), no value, or the same value in every training row;
 - its type has no meaning as a number or a category (a date, a list);
-- it is text with more than `MAX_CATEGORIES` different values, or with a value of its own in more than half of the
-  rows (at least `MIN_DISTINCT_IDENTIFIERS`);
+- it is text with more than `MAX_CATEGORIES` different values, or with a value of its own in more than half
+  of the rows (at least `MIN_DISTINCT_IDENTIFIERS`);
 - it is a whole number, different in every row, under a name such as `id` or `customer_id`.
 """
 
@@ -96,18 +96,22 @@ def _reason_to_drop(column: Column) -> str | None:
         return "has no name in the header"
     if column.type is None:
         return f"holds {column.source}, which is neither a number nor a category"
-    distinct = column.distinct()
-    present = len(column.values) - int(column.missing.sum())
-    if present == 0:
+    distinct = len(column.distinct())
+    if distinct == 0:
         return "has no value in the training rows"
-    if len(distinct) == 1:
+    if distinct == 1:
         return "has the same value in every training row"
-    if column.type == "string":
-        hint = f" ({column.note})" if column.note else ""
-        if len(distinct) > MAX_CATEGORIES:
-            return f"has {len(distinct)} different texts, more than {MAX_CATEGORIES}{hint}"
-        if len(distinct) >= MIN_DISTINCT_IDENTIFIERS and len(distinct) > present / 2:
-            return f"has a text of its own in most rows ({len(distinct)} of {present}){hint}"
-    if column.type == "integer" and len(distinct) == present and IDENTIFIER_NAME.match(column.name):
+    present = len(column.values) - int(column.missing.sum())
+    return _reason_to_suspect(column, distinct, present)
+
+
+def _reason_to_suspect(column: Column, distinct: int, present: int) -> str | None:
+    """Why a column would teach the model the rows by heart."""
+    hint = f" ({column.note})" if column.note else ""
+    if column.type == "string" and distinct > MAX_CATEGORIES:
+        return f"has {distinct} different texts, more than {MAX_CATEGORIES}{hint}"
+    if column.type == "string" and distinct >= MIN_DISTINCT_IDENTIFIERS and distinct > present / 2:
+        return f"has a text of its own in most rows ({distinct} of {present}){hint}"
+    if column.type == "integer" and distinct == present and IDENTIFIER_NAME.match(column.name):
         return "identifies rows: a different whole number in each, under the name of an identifier"
     return None

@@ -1,7 +1,7 @@
 """Writes the model folder so that it is either whole or not there.
 
-Files are written into a folder beside their place and moved at the end, `manifest.json` last: a folder without a
-manifest is no model. An earlier model in the same place loses its manifest first.
+Files are written into a folder beside their place and moved at the end, `manifest.json` last: a folder
+without a manifest is no model. An earlier model in the same place loses its manifest first.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The command `train`: settings and data in the platform's layout, a model folder out.
 
-Exit codes: 0 done, 1 failed (the reason is on standard error and in the platform's failure file), 2 wrong command line,
-143 ended by SIGTERM.
+Exit codes: 0 done, 1 failed (the reason is on standard error and in the platform's failure file), 2 wrong
+command line, 143 ended by SIGTERM.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Each estimator's arithmetic as ONNX operators in float64, in the order in which scikit-learn computes it."""
+"""Each estimator's arithmetic as ONNX operators in float64, in the order that scikit-learn computes it."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _with_complement(graph: Operators, positive: str) -> str:
 def _tree_ensemble(
     graph: Operators, trees: Sequence[tuple[Any, FloatArray, int]], targets: int, rows: str
 ) -> str:
-    """Sums over trees: each is a scikit-learn tree, the weight of each of its nodes, and the target it adds to."""
+    """Sums over trees: each is a tree, the weight of each of its nodes, and the target that it adds to."""
     features: list[int] = []
     splits: list[float] = []
     branches: dict[bool, list[int]] = {True: [], False: []}
@@ -154,7 +154,8 @@ def _averaged_trees(graph: Operators, trees: Sequence[Any], rows: str) -> str:
         parts = [(tree, value[:, 0], 0) for tree, value in zip(trees, values, strict=True)]
         total = _tree_ensemble(graph, parts, 1, rows)
     else:
-        # A leaf of the operator adds to one target only, so that each tree answers which of its nodes was reached.
+        # A leaf of the operator adds to one target only, so that each tree answers which of its nodes was
+        # reached.
         starts = np.cumsum([0, *(len(value) for value in values[:-1])])
         parts = [
             (tree, np.arange(start, start + len(value), dtype=np.float64), index)
@@ -167,7 +168,7 @@ def _averaged_trees(graph: Operators, trees: Sequence[Any], rows: str) -> str:
 
 
 def _boosted(graph: Operators, estimator: Any, rows: str, raw_scores: Any) -> str:
-    """The start value and the shrunken sum of the stages' trees, one column a class (one column for two classes)."""
+    """The start value plus the stages' shrunken trees: one column a class (one in all for two classes)."""
     columns = int(estimator.estimators_.shape[1])
     parts = [
         (
@@ -217,7 +218,7 @@ def _kernel(graph: Operators, machine: Any, rows: str) -> str:
 
 
 def _calibrated(graph: Operators, estimator: Any, rows: str) -> str:
-    """Probabilities of a support vector machine: a sigmoid of each class's decision value, brought to the sum 1."""
+    """Probabilities of a kernel machine: a sigmoid of each class's decision value, brought to the sum 1."""
     fitted = estimator.calibrated_classifiers_[0]
     machine, classes = fitted.estimator, len(estimator.classes_)
     decisions = _decisions(graph, machine, rows, classes)
@@ -236,7 +237,8 @@ def _calibrated(graph: Operators, estimator: Any, rows: str) -> str:
 def _decisions(graph: Operators, machine: Any, rows: str, classes: int) -> str:
     """One decision value a class (for two classes one in all), from the machines of each pair of classes.
 
-    Votes, and confidences squeezed to less than half a vote, as `sklearn.utils.multiclass._ovr_decision_function`.
+    Votes, and confidences squeezed to less than half a vote, as
+    `sklearn.utils.multiclass._ovr_decision_function`.
     """
     kernel = _kernel(graph, machine, rows)
     if classes == 2:

@@ -1,8 +1,9 @@
 """Writes a fitted pipeline as an ONNX graph that computes in float64 throughout.
 
-Converters in circulation answer tree ensembles, kernel machines and imputation in float32, which loses the tails of
-probabilities (0.0 where scikit-learn gives 1e-9). The operators used here have float64 kernels in ONNX Runtime; the
-tree operator is that of ai.onnx.ml 5 (https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsemble.html).
+Converters in circulation answer tree ensembles, kernel machines and imputation in float32, which loses the
+tails of probabilities (0.0 where scikit-learn gives 1e-9). The operators used here have float64 kernels in
+ONNX Runtime; the tree operator is that of ai.onnx.ml 5
+(https://onnx.ai/onnx/operators/onnx_aionnxml_TreeEnsemble.html).
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ ML_DOMAIN = "ai.onnx.ml"
 
 @dataclass(kw_only=True)
 class Graph:
-    """A graph under construction. Values are named by running numbers, so that equal graphs are equal bytes."""
+    """A graph under construction. Names are running numbers, so that equal graphs are equal bytes."""
 
     nodes: list[Any] = field(default_factory=list[Any])
     initializers: list[Any] = field(default_factory=list[Any])
@@ -60,7 +61,8 @@ def write_onnx(
     """The bytes of `model.onnx` and the tensors it takes and gives.
 
     Raises:
-        NotImplementedError: A parameter of the estimator changes predictions in a way that is not written here.
+        NotImplementedError: A parameter of the estimator changes predictions in a way that is not written
+        here.
     """
     graph = Graph()
     inputs = _input_tensors(columns)

@@ -1,10 +1,10 @@
 """Whether `model.onnx` answers as scikit-learn does, on rows that are easy and on rows that are not.
 
-Rows: the held-out ones (at most `MAX_HELD_OUT_ROWS`); one row a feature with that feature missing, and one with all
-missing; one a number with it far below and one far above the data; one a string with an unknown category. Labels must be
-equal. A probability may differ by a millionth of itself, so that the tails count (0.0 for 1.2e-9 does not pass), plus
-1e-14, since the complement of a probability near 1 is that coarse in float64. A regression value may differ by a
-millionth of itself or of the spread of the predictions.
+Rows: the held-out ones (at most `MAX_HELD_OUT_ROWS`); one row a feature with that feature missing, and one
+with all missing; one a number with it far below and one far above the data; one a string with an unknown
+category. Labels must be equal. A probability may differ by a millionth of itself, so that the tails count
+(0.0 for 1.2e-9 does not pass), plus 1e-14, since the complement of a probability near 1 is that coarse in
+float64. A regression value may differ by a millionth of itself or of the spread of the predictions.
 """
 
 from __future__ import annotations

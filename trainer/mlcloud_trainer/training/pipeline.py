@@ -1,8 +1,8 @@
 """The pipeline from raw features to predictions, as scikit-learn runs it.
 
-Numbers and integers: missing values become the median. Booleans: the more frequent value. Both are then scaled to mean
-0 and deviation 1. Strings: missing values become the most frequent category, then one column a category; a category
-that was not in the training rows is all zeros.
+Numbers and integers: missing values become the median. Booleans: the more frequent value. Both are then
+scaled to mean 0 and deviation 1. Strings: missing values become the most frequent category, then one column
+a category; a category that was not in the training rows is all zeros.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ def build_pipeline(groups: ColumnGroups, estimator: Any) -> Any:
 
 
 def fit_pipeline(pipeline: Any, features: NDArray[Any], target: NDArray[Any]) -> list[str]:
-    """Fit, on one thread of the linear algebra library so that a model does not depend on the number of cores.
+    """Fit, with linear algebra on one thread, so that a model does not depend on the number of cores.
 
     Returns:
         The library's warnings, such as that a solver did not converge.

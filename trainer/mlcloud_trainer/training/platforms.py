@@ -1,8 +1,8 @@
 """Where a platform puts settings and data, and where it expects the model.
 
-SageMaker's layout under a prefix (`/opt/ml` by default) is the common one; Vertex AI names the output folder in
-`AIP_MODEL_DIR`, as a `gs://` address that it also mounts under `/gcs/`.
-Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-running-container.html and
+SageMaker's layout under a prefix (`/opt/ml` by default) is the common one; Vertex AI names the output
+folder in `AIP_MODEL_DIR`, as a `gs://` address that it also mounts under `/gcs/`. Sources:
+https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-running-container.html and
 https://cloud.google.com/vertex-ai/docs/training/code-requirements.
 """
 
@@ -95,7 +95,8 @@ def find_data_files(layout: Layout) -> list[Path]:
     """The data files of the channel `train`, or of the only channel there is, sorted by name.
 
     Raises:
-        TrainingError: No channel, several without one called train, a channel that is streamed, or no data file.
+        TrainingError: No channel, several without one called train, a channel that is streamed, or no data
+        file.
     """
     channels = _read_object(layout.config_dir / "inputdataconfig.json", required=False)
     for name, channel in channels.items():
@@ -123,6 +124,6 @@ def _find_channel(data_dir: Path) -> Path:
     if not folders:
         raise TrainingError(f"{data_dir}: holds no data; put the files into {data_dir / 'train'}.")
     raise TrainingError(
-        f"{data_dir}: holds several channels ({listing(path.name for path in folders)}); call the one to train "
-        "on `train`."
+        f"{data_dir}: holds several channels ({listing(path.name for path in folders)}); call the one with "
+        "the training data `train`."
     )

@@ -22,7 +22,7 @@ MAX_POINTS = 2000
 
 
 def use_scratch(scratch_dir: Path) -> None:
-    """Keep matplotlib's cache out of the user's home. Has an effect before the first plot of the process only."""
+    """Keep matplotlib's cache out of the user's home; call it before the process's first plot."""
     os.environ.setdefault("MPLCONFIGDIR", str(scratch_dir / "matplotlib"))
 
 
@@ -81,7 +81,10 @@ def roc_curve(truth: FloatArray, probabilities: FloatArray, names: Sequence[str]
 
 
 def calibration(truth: FloatArray, probabilities: FloatArray, names: Sequence[str]) -> str:
-    """Predicted probability against how often it came true, in ten bins; of more classes, of the predicted class."""
+    """Predicted probability against how often it came true, in ten bins.
+
+    Of two classes it is the probability of the second, of more that of the predicted class.
+    """
     if len(names) == 2:
         scores, hits = probabilities[:, 1], truth == 1
     else:

@@ -6,7 +6,7 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TextIO
@@ -37,7 +37,7 @@ class Progress:
         self._write(level, "progress", message, step=self._step, total_steps=self._total_steps)
 
     @contextmanager
-    def step(self, message: str) -> Iterator[None]:
+    def step(self, message: str) -> Generator[None]:
         """The next step: announced at once, and again while it lasts."""
         self._step += 1
         self._progress(message)

@@ -1,14 +1,16 @@
 """Reads CSV and Parquet files into one table.
 
-CSV: UTF-8, a header line, and a comma, semicolon or tab as delimiter (the one that the header has most of). Every
-column is first read as text, so that its type follows from all of its values and not from the first few. A cell is
-missing when it is empty or one of `MISSING_WORDS`, quoted or not.
+CSV: UTF-8, a header line, and a comma, semicolon or tab as delimiter (the one that the header has most of).
+Every column is first read as text, so that its type follows from all of its values and not from the first
+few. A cell is missing when it is empty or one of `MISSING_WORDS`, quoted or not.
 """
 
 from __future__ import annotations
 
 import csv
 import hashlib
+import io
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,22 +19,25 @@ from typing import Any
 from mlcloud_trainer.training.errors import TrainingError, listing
 from mlcloud_trainer.training.untyped import library
 
-# pandas' own list (https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html, na_values), and the question
-# mark of the UCI repository's files.
+# pandas' own list (https://pandas.pydata.org/docs/reference/api/pandas.read_csv.html, na_values), and the
+# question mark of the UCI repository's files.
 MISSING_WORDS = (
-    "",
-    "#N/A",
-    "#N/A N/A",
-    "#NA",
-    "-1.#IND",
-    "-1.#QNAN",
-    "-NaN",
-    "-nan",
-    "1.#IND",
-    "1.#QNAN",
-    "<NA>",
-    "N/A",
-) + ("NA", "NULL", "NaN", "None", "n/a", "nan", "null", "?")
+    *(
+        "",
+        "#N/A",
+        "#N/A N/A",
+        "#NA",
+        "-1.#IND",
+        "-1.#QNAN",
+        "-NaN",
+        "-nan",
+        "1.#IND",
+        "1.#QNAN",
+        "<NA>",
+        "N/A",
+    ),
+    *("NA", "NULL", "NaN", "None", "n/a", "nan", "null", "?"),
+)
 DELIMITERS = (",", ";", "\t")
 
 
@@ -139,7 +144,7 @@ def _read_parquet(content: bytes) -> Any:
 
 
 def _read_csv(content: bytes) -> Any:
-    content = content.removeprefix(b"\xef\xbb\xbf")
+    content = content.removeprefix(b"\xef\xbb\xbf").lstrip(b"\r\n")
     if not content.strip():
         raise TrainingError("is empty; the first line must name the columns.")
     try:
@@ -158,11 +163,13 @@ def _read_csv(content: bytes) -> Any:
 
 
 def _read_header(content: bytes) -> tuple[list[str], str]:
-    # A header may be quoted and hold line breaks, so the lines go to the csv module as they come.
-    lines = content.decode("utf-8").splitlines(keepends=True)
-    delimiter = max(DELIMITERS, key=lines[0].count)
+    lines = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
+    first = lines.readline()
+    delimiter = max(DELIMITERS, key=first.count)
     try:
-        return [name.strip() for name in next(csv.reader(lines, delimiter=delimiter))], delimiter
+        # A quoted name may hold line breaks, so that the csv module gets the following lines too.
+        reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter)
+        return [name.strip() for name in next(reader)], delimiter
     except (csv.Error, StopIteration) as error:
         raise TrainingError(f"the header line cannot be read: {error}") from None
 
@@ -186,7 +193,8 @@ def _parse_rows(content: bytes, header: list[str], delimiter: str) -> Any:
     try:
         table = arrow_csv.read_csv(
             pyarrow.BufferReader(content),
-            # Blocks must hold whole rows; one thread keeps the order of errors, and reading is rarely the bottleneck.
+            # Blocks must hold whole rows; one thread keeps the order of errors, and reading is rarely the
+            # bottleneck.
             read_options=arrow_csv.ReadOptions(
                 column_names=header, skip_rows_after_names=1, use_threads=False, block_size=1 << 24
             ),

@@ -38,12 +38,12 @@ h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2
 p { margin: .25rem 0 .75rem; } .quiet { color: #5b6472; font-size: .875rem; }
 code { font-size: .875rem; } .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .3rem .75rem .3rem 0; border-bottom: 1px solid #e4e6ea; vertical-align: top; }
-td.number, th.number { text-align: right; }
-.matrix td { text-align: center; min-width: 3rem; padding: .5rem; border: 1px solid #fff; }
-.plots { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1rem; }
-figure { margin: 0; } figcaption { font-weight: 600; font-size: .9rem; } svg { width: 100%; height: auto; }
-.warning { background: #fff4e5; border-left: 4px solid #c2571a; padding: .5rem .75rem; }
+th, td { text-align: left; padding: .3rem .75rem .3rem 0; border-bottom: 1px solid #e4e6ea; vertical-align:
+top; } td.number, th.number { text-align: right; } .matrix td { text-align: center; min-width: 3rem;
+padding: .5rem; border: 1px solid #fff; } .plots { display: grid; grid-template-columns: repeat(auto-fit,
+minmax(min(100%, 20rem), 1fr)); gap: 1rem; } figure { margin: 0; } figcaption { font-weight: 600; font-size:
+.9rem; } svg { width: 100%; height: auto; } .warning { background: #fff4e5; border-left: 4px solid #c2571a;
+padding: .5rem .75rem; }
 """
 
 
@@ -119,7 +119,8 @@ def _summary(report: ReportInput, title: str) -> str:
         f"<h1>{_text(title[0].upper() + title[1:])}</h1>"
         f"<p>{_text(manifest.task.capitalize())}{classes}, trained on {data.train_rows} rows with "
         f"{len(manifest.inputs)} features and measured on {data.test_rows} held-out rows.</p>"
-        f'<p class="quiet">Model <code>{report.model_hash}</code><br>Data <code>{_text(data.sha256)}</code></p>'
+        f'<p class="quiet">Model <code>{report.model_hash}</code><br>'
+        f"Data <code>{_text(data.sha256)}</code></p>"
     )
 
 
@@ -236,8 +237,8 @@ def _export(manifest: Manifest) -> str:
     parity = manifest.parity
     if parity.holds:
         verdict = (
-            f"<p>ONNX serves: it answers as scikit-learn does on {parity.rows} rows, among them missing, unknown and "
-            f"extreme values. Largest difference: {_text(parity.max_abs_difference)}.</p>"
+            f"<p>ONNX serves: it answers as scikit-learn does on {parity.rows} rows, some with missing, "
+            f"unknown and extreme values. Largest difference: {_text(parity.max_abs_difference)}.</p>"
         )
     else:
         verdict = (

@@ -217,14 +217,15 @@ def _smoke(prepared: Prepared, answers: Answers, row: int) -> Smoke:
 
 
 def _schema(columns: Sequence[Column], pipeline: Any) -> tuple[InputColumn, ...]:
-    encoder = pipeline.named_steps["prepare"].named_transformers_
-    known = iter(encoder[STRINGS].named_steps["encode"].categories_ if STRINGS in encoder else ())
+    steps: Any = pipeline.named_steps["prepare"].named_transformers_
+    encoded: list[Any] = list(steps[STRINGS].named_steps["encode"].categories_) if STRINGS in steps else []
+    known = iter([tuple(str(category) for category in categories) for categories in encoded])
     return tuple(
         InputColumn(
             name=column.name,
             type=column.type or "number",
             nullable=bool(column.missing.any()),
-            categories=tuple(str(category) for category in next(known)) if column.type == "string" else None,
+            categories=next(known) if column.type == "string" else None,
         )
         for column in columns
     )

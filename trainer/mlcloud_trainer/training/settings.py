@@ -71,7 +71,8 @@ def parse_settings(raw: Mapping[str, object]) -> TrainingSettings:
     """Read the settings. Keys that start with `sagemaker_` are the SageMaker SDK's own and are left alone.
 
     Raises:
-        TrainingError: With every problem: unknown keys, missing keys, values out of range, parameters that the
+        TrainingError: With every problem: unknown keys, missing keys, values out of range, parameters that
+        the
             estimator does not have.
     """
     texts = {key: _plain_text(value) for key, value in raw.items() if not key.startswith("sagemaker_")}
@@ -93,7 +94,7 @@ def parse_settings(raw: Mapping[str, object]) -> TrainingSettings:
         problems.append(f'test_size: is "{texts.get("test_size")}"; allowed: a share above 0 and below 1.')
     if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
         problems.append(f'seed: is "{texts.get("seed")}"; allowed: a whole number from 0 to {MAX_SEED}.')
-    known_task = cast("Task | None", task)
+    known_task: Task | None = task
     problems += _estimator_problems(texts.get("estimator", ""), known_task, parameters)
     if problems:
         raise TrainingError(problems)

@@ -1,7 +1,7 @@
 """Writes a pipeline as skops bytes that are equal for equal pipelines.
 
-skops names objects and files by their addresses in memory and stamps the time; both are replaced: addresses by numbers
-in the order of their first use, the time by the earliest that a zip archive can hold.
+skops names objects and files by their addresses in memory and stamps the time; both are replaced: addresses
+by numbers in the order of their first use, the time by the earliest that a zip archive can hold.
 """
 
 from __future__ import annotations

@@ -18,7 +18,8 @@ class Split:
     Attributes:
         train: Rows to fit on.
         test: Rows to measure on.
-        lonely: Class indices with a single row: it trains, so that the model knows the class, and is never measured.
+        lonely: Class indices with a single row: it trains, so that the model knows the class, and is never
+            measured.
     """
 
     train: NDArray[np.intp]

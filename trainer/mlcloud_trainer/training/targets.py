@@ -103,8 +103,8 @@ def _regression_values(column: Column) -> FloatArray:
             examples = "true and false"
         hint = f" ({column.note})" if column.note else ""
         raise TrainingError(
-            f"target: column {column.name} must hold numbers for regression, but holds {examples}{hint}. Correct "
-            "the data, choose another target, or set task to classification."
+            f"target: column {column.name} must hold numbers for regression, but holds {examples}{hint}. "
+            "Correct the data, choose another target, or set task to classification."
         )
     if len(column.distinct()) < 2:
         raise TrainingError(
@@ -119,10 +119,11 @@ def _classes(column: Column) -> tuple[Scalar, ...]:
         raise TrainingError(
             f'target: column {column.name} holds one class only ("{distinct[0]}"); at least two are needed.'
         )
-    if len(distinct) > min(MAX_CLASSES, len(column.values) // 2):
+    rows = len(column.values)
+    if len(distinct) > min(MAX_CLASSES, rows // 2):
         raise TrainingError(
-            f"target: column {column.name} has {len(distinct)} different values in {len(column.values)} rows, too "
-            "many for classes. Set task to regression if it is a quantity, or choose another target."
+            f"target: column {column.name} has {len(distinct)} different values in {rows} rows, too many for "
+            "classes. Set task to regression if it is a quantity, or choose another target."
         )
     if column.type == "boolean":
         return (False, True)

@@ -1,4 +1,4 @@
-"""The door to libraries that ship no types: what comes through it is `Any`, and is imported when first used."""
+"""The door to libraries without types: what comes through it is `Any`, imported when first used."""
 
 from __future__ import annotations
 
