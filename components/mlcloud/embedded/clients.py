@@ -1,0 +1,386 @@
+"""One instance of a provider, called over gRPC or in process: the protocol's methods in plain Python."""
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from google.protobuf.empty_pb2 import Empty
+from google.protobuf.struct_pb2 import Struct
+from google.rpc.status_pb2 import Status
+from pulumi.runtime.proto import provider_pb2 as protocol
+
+from mlcloud.embedded import values
+from mlcloud.embedded.records import EngineError, Properties, ResourceRecord
+
+STATUS_DETAILS = "grpc-status-details-bin"
+UNIMPLEMENTED = 12
+UNAVAILABLE = 14
+
+Call = Callable[[str, Any], Any]
+"""``call(method, request) -> response`` of the ResourceProvider protocol; raises :class:`ProviderError`."""
+
+
+class ProviderError(EngineError):
+    """A provider answered with an error, which its message explains."""
+
+    def __init__(self, message: str, code: int = 2, details: bytes = b"") -> None:
+        super().__init__(message)
+        self.code = code
+        self.details = details
+
+
+class InitFailedError(EngineError):
+    """A resource was made or changed, yet does not work: it stays in the state with these reasons."""
+
+    def __init__(self, failure: protocol.ErrorResourceInitFailed) -> None:
+        self.reasons = list(failure.reasons)
+        self.id = failure.id
+        self.outputs = values.from_struct(failure.properties)
+        self.inputs = values.from_struct(failure.inputs) if failure.HasField("inputs") else None
+        super().__init__("\n".join(self.reasons) or "the resource was made, but did not become ready")
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckFailure:
+    """One input that a provider does not accept."""
+
+    property: str
+    reason: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Diff:
+    """A provider's answer to what differs."""
+
+    changed: bool | None
+    """``None`` when the provider leaves it to the engine to compare the inputs."""
+    replaces: tuple[str, ...] = ()
+    keys: tuple[str, ...] = ()
+    detailed: dict[str, tuple[str, bool, bool]] = field(default_factory=dict[str, tuple[str, bool, bool]])
+    """Path -> (``add``, ``update`` or ``delete``; whether it forces a replacement; whether inputs differ)."""
+    delete_before_replace: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Made:
+    """A resource as its provider left it."""
+
+    id: str
+    outputs: Properties
+    inputs: Properties | None = None
+    init_errors: tuple[str, ...] = ()
+
+
+class LocalContext:
+    """What a servicer that runs in this process is given as its gRPC context."""
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.message = ""
+        self.metadata: tuple[tuple[str, bytes], ...] = ()
+
+    def set_code(self, code: Any) -> None:
+        """Remember the status that the method ends with (a ``grpc.StatusCode``)."""
+        self.status = int(code.value[0])
+
+    def set_details(self, details: str) -> None:
+        """Remember the message that the method ends with."""
+        self.message = details
+
+    def set_trailing_metadata(self, metadata: Any) -> None:
+        """Remember the details of an error."""
+        self.metadata = tuple(metadata)
+
+    def abort(self, code: Any, details: str) -> None:
+        """End the method with an error."""
+        self.set_code(code)
+        self.set_details(details)
+        raise ProviderError(details)
+
+    def abort_with_status(self, status: Any) -> None:
+        """End the method with an error that has details."""
+        self.set_trailing_metadata(status.trailing_metadata or ())
+        self.abort(status.code, status.details)
+
+
+def in_process(servicer: Any) -> Call:
+    """Call a servicer's methods as gRPC would, without gRPC."""
+
+    def call(method: str, request: Any) -> Any:
+        context = LocalContext()
+        implementation = getattr(servicer, method, None)
+        if implementation is None:
+            raise ProviderError(f"{method} is not implemented", UNIMPLEMENTED)
+        try:
+            response = implementation(request, context)
+        except Exception as error:
+            details = next((value for key, value in context.metadata if key == STATUS_DETAILS), b"")
+            text = context.message or str(error) or type(error).__name__
+            raise ProviderError(text, context.status or 2, details) from error
+        if context.status:
+            raise ProviderError(context.message, context.status)
+        return response
+
+    return call
+
+
+def _init_failure(error: ProviderError) -> InitFailedError | None:
+    if error.details:
+        for detail in Status.FromString(error.details).details:
+            failure = protocol.ErrorResourceInitFailed()
+            if detail.Unpack(failure):
+                return InitFailedError(failure)
+    return None
+
+
+class ProviderClient:
+    """One configured instance of a provider: what a ``pulumi:providers:*`` resource stands for."""
+
+    def __init__(self, package: str, call: Call) -> None:
+        self.package = package
+        self._call = call
+        self._secrets = self._references = self._previews = False
+        self._handshaken = False
+        self.known = True
+        """False in a preview whose provider configuration depends on what is not made yet."""
+
+    def _optional(self, method: str, request: Any) -> Any:
+        try:
+            return self._call(method, request)
+        except ProviderError as error:
+            if error.code == UNIMPLEMENTED:
+                return None
+            raise
+
+    def _struct(self, properties: Properties) -> Struct:
+        return values.for_provider(properties, secrets=self._secrets, references=self._references)
+
+    def handshake(self, *, engine_address: str, root: str, program: str) -> None:
+        """Tell the provider where it runs, if it wants to know."""
+        request = protocol.ProviderHandshakeRequest(
+            engine_address=engine_address,
+            root_directory=root,
+            program_directory=program,
+            configure_with_urn=True,
+        )
+        answer = self._optional("Handshake", request)
+        if answer is not None:
+            self._handshaken = self._previews = True
+            self._secrets, self._references = answer.accept_secrets, answer.accept_resources
+
+    def check_config(
+        self, urn: str, olds: Properties, news: Properties
+    ) -> tuple[Properties, list[CheckFailure]]:
+        """Validate the configuration of the provider."""
+        request = protocol.CheckRequest(urn=urn, olds=values.to_struct(olds), news=values.to_struct(news))
+        answer = self._optional("CheckConfig", request)
+        return (news, []) if answer is None else self._checked(answer, news)
+
+    def diff_config(self, urn: str, old: ResourceRecord, news: Properties) -> Diff:
+        """Compare two configurations of the provider."""
+        request = protocol.DiffRequest(
+            id=old.id,
+            urn=urn,
+            olds=values.to_struct(old.outputs),
+            old_inputs=values.to_struct(old.inputs),
+            news=values.to_struct(news),
+        )
+        answer = self._optional("DiffConfig", request)
+        return Diff(changed=None) if answer is None else _diff(answer)
+
+    def configure(self, urn: str, provider_id: str, inputs: Properties) -> None:
+        """Make the provider ready for its resources."""
+        self.known = not values.has_unknown({key: inputs[key] for key in inputs if key != "version"})
+        if not self.known:
+            return
+        arguments = protocol.ConfigureRequest(
+            args=values.to_struct(inputs),
+            variables={
+                f"{self.package}:config:{key}": value if isinstance(value, str) else json.dumps(value)
+                for key, value in values.plain(inputs).items()
+                if key != "version"
+            },
+            acceptSecrets=True,
+            acceptResources=True,
+            sends_old_inputs=True,
+            sends_old_inputs_to_delete=True,
+            urn=urn,
+            id=provider_id,
+            name=urn.rsplit("::", 1)[-1],
+            type=f"pulumi:providers:{self.package}",
+        )
+        answer = self._optional("Configure", arguments)
+        if answer is not None and not self._handshaken:
+            self._previews = answer.supportsPreview
+            self._secrets, self._references = answer.acceptSecrets, answer.acceptResources
+
+    def check(
+        self, urn: str, olds: Properties, news: Properties, *, preview: bool
+    ) -> tuple[Properties, list[CheckFailure]]:
+        """Validate a resource's inputs and fill in its defaults.
+
+        The seed of generated names is random, but in a preview follows from the URN: a plan repeats itself.
+        """
+        if not self.known:
+            return news, []
+        request = protocol.CheckRequest(
+            urn=urn,
+            name=_name(urn),
+            type=_type(urn),
+            olds=self._struct(olds),
+            news=self._struct(news),
+            randomSeed=hashlib.sha256(urn.encode()).digest() if preview else secrets.token_bytes(32),
+        )
+        return self._checked(self._call("Check", request), news)
+
+    def _checked(self, answer: Any, news: Properties) -> tuple[Properties, list[CheckFailure]]:
+        failures = [CheckFailure(property=item.property, reason=item.reason) for item in answer.failures]
+        return values.mark_secrets(values.from_struct(answer.inputs), news), failures
+
+    def diff(self, urn: str, old: ResourceRecord, news: Properties, ignore_changes: list[str]) -> Diff:
+        """Compare a resource with the inputs that are wanted now."""
+        if not self.known:
+            return Diff(changed=True)
+        request = protocol.DiffRequest(
+            id=old.id,
+            urn=urn,
+            name=_name(urn),
+            type=_type(urn),
+            olds=self._struct(old.outputs),
+            old_inputs=self._struct(old.inputs),
+            news=self._struct(news),
+            ignoreChanges=ignore_changes,
+        )
+        return _diff(self._call("Diff", request))
+
+    def create(self, urn: str, inputs: Properties, *, timeout_s: float, preview: bool) -> Made:
+        """Make the resource, or say what is known of it beforehand."""
+        if preview and not (self.known and self._previews):
+            return Made(id="", outputs=inputs if self.known else {})
+        request = protocol.CreateRequest(
+            urn=urn,
+            name=_name(urn),
+            type=_type(urn),
+            properties=self._struct(inputs),
+            timeout=timeout_s,
+            preview=preview,
+        )
+        answer = self._changing("Create", request)
+        if not answer.id and not preview:
+            raise ProviderError("the provider returned no id for the resource that it made")
+        return Made(id=answer.id, outputs=values.mark_secrets(values.from_struct(answer.properties), inputs))
+
+    def update(
+        self,
+        urn: str,
+        old: ResourceRecord,
+        news: Properties,
+        ignore_changes: list[str],
+        *,
+        timeout_s: float,
+        preview: bool,
+    ) -> Made:
+        """Change the resource in place."""
+        if preview and not (self.known and self._previews):
+            return Made(id=old.id, outputs=news if self.known else {})
+        request = protocol.UpdateRequest(
+            id=old.id,
+            urn=urn,
+            name=_name(urn),
+            type=_type(urn),
+            olds=self._struct(old.outputs),
+            old_inputs=self._struct(old.inputs),
+            news=self._struct(news),
+            ignoreChanges=ignore_changes,
+            timeout=timeout_s,
+            preview=preview,
+        )
+        answer = self._changing("Update", request)
+        return Made(id=old.id, outputs=values.mark_secrets(values.from_struct(answer.properties), news))
+
+    def _changing(self, method: str, request: Any) -> Any:
+        try:
+            return self._call(method, request)
+        except ProviderError as error:
+            failed = _init_failure(error)
+            raise error if failed is None else failed from error
+
+    def delete(self, record: ResourceRecord, *, timeout_s: float) -> None:
+        """End the resource."""
+        self._call(
+            "Delete",
+            protocol.DeleteRequest(
+                id=record.id,
+                urn=record.urn,
+                name=record.name,
+                type=record.type,
+                properties=self._struct(record.outputs),
+                old_inputs=self._struct(record.inputs),
+                timeout=timeout_s,
+            ),
+        )
+
+    def read(self, record: ResourceRecord) -> Made | None:
+        """Look at the resource as it is; ``None`` when there is none any more."""
+        request = protocol.ReadRequest(
+            id=record.id,
+            urn=record.urn,
+            name=record.name,
+            type=record.type,
+            properties=self._struct(record.outputs),
+            inputs=self._struct(record.inputs),
+        )
+        reasons: list[str] = []
+        try:
+            answer = self._call("Read", request)
+            found = answer.id, values.from_struct(answer.properties)
+            inputs = values.from_struct(answer.inputs) if answer.HasField("inputs") else None
+        except ProviderError as error:
+            failed = _init_failure(error)
+            if failed is None:
+                raise
+            found, inputs, reasons = (failed.id, failed.outputs), failed.inputs, failed.reasons
+        if not found[0]:
+            return None
+        old_inputs = record.inputs
+        return Made(
+            id=found[0],
+            outputs=values.mark_secrets(found[1], old_inputs),
+            inputs=None if inputs is None else values.mark_secrets(inputs, old_inputs),
+            init_errors=tuple(reasons),
+        )
+
+    def invoke(self, token: str, arguments: Struct, *, preview: bool) -> Any:
+        """Call a function of the provider; the response is the protocol's own."""
+        return self._call("Invoke", protocol.InvokeRequest(tok=token, args=arguments, preview=preview))
+
+    def cancel(self) -> None:
+        """Ask the provider to end what it is doing."""
+        self._optional("Cancel", Empty())
+
+
+def _name(urn: str) -> str:
+    return urn.split("::", 3)[3]
+
+
+def _type(urn: str) -> str:
+    return urn.split("::", 3)[2].rsplit("$", 1)[-1]
+
+
+_KINDS = ("add", "add", "delete", "delete", "update", "update")
+
+
+def _diff(answer: protocol.DiffResponse) -> Diff:
+    detailed: Mapping[str, Any] = answer.detailedDiff
+    return Diff(
+        changed={0: None, 1: False, 2: True}[answer.changes],
+        replaces=tuple(answer.replaces),
+        keys=tuple(answer.diffs),
+        detailed={
+            path: (_KINDS[item.kind], item.kind % 2 == 1, item.inputDiff) for path, item in detailed.items()
+        },
+        delete_before_replace=answer.deleteBeforeReplace,
+    )

@@ -1,0 +1,101 @@
+"""Ends resources: what the program no longer asks for, the old halves of replacements; dependents first."""
+
+from collections.abc import Callable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+
+from mlcloud.embedded.decisions import Decider
+from mlcloud.embedded.events import Diagnostic
+from mlcloud.embedded.journal import Journal, StoppedError
+from mlcloud.embedded.ledger import Ledger, needs
+from mlcloud.embedded.records import ResourceRecord
+
+PARALLEL = 32
+"""How many operations may run at once; they wait for other machines, not for this one."""
+
+
+class Deleter:
+    """Deletes resources and takes them from the state."""
+
+    def __init__(self, *, ledger: Ledger, decider: Decider, journal: Journal) -> None:
+        self._ledger = ledger
+        self._decider = decider
+        self._journal = journal
+
+    def delete_all(self, condemned: list[ResourceRecord]) -> None:
+        """Delete resources of the state, independent ones at once; in a preview, tell of it.
+
+        Protected ones are refused before anything is deleted.
+        """
+        protected = sorted(item.name for item in condemned if item.protect and not item.delete)
+        if protected:
+            verb = "is" if len(protected) == 1 else "are"
+            self._journal.fail(
+                f"{', '.join(protected)} {verb} protected and cannot be deleted. Take protect=True from the "
+                "resource in the program and run `up`; after that it can be deleted."
+            )
+        elif self._journal.preview:
+            for record in condemned:
+                self._journal.tell(_op(record), record)
+        else:
+            _in_reverse_order(condemned, self._delete_leftover, self._journal)
+
+    def _delete_leftover(self, record: ResourceRecord) -> None:
+        if record.pending_replacement:
+            self._ledger.drop(record)
+            return
+        self.delete(record, _op(record))
+        self._journal.count(_op(record), record)
+
+    def delete(self, record: ResourceRecord, op: str, *, keep_record: bool = False) -> None:
+        """Delete one resource; with ``keep_record`` it stays in the state until its replacement is made."""
+        with self._journal.operation(op, record):
+            operation = self._ledger.begin("deleting", record)
+            try:
+                self._end(record)
+            except BaseException:
+                self._ledger.end(operation)
+                raise
+            if keep_record:
+                self._ledger.end(operation, lambda: setattr(record, "pending_replacement", True))
+            else:
+                self._ledger.end(operation, lambda: self._ledger.drop(record))
+
+    def _end(self, record: ResourceRecord) -> None:
+        if record.retain_on_delete:
+            told = "left as it is (retain_on_delete); nothing manages it any more"
+            self._journal.emit(Diagnostic(severity="info", message=told, urn=record.urn))
+        elif not record.external and (manager := self._decider.manager(record)) is not None:
+            timeouts = record.extra.get("customTimeouts", {})
+            manager.delete(record, timeout_s=timeouts.get("delete", 0.0))
+
+
+def _op(record: ResourceRecord) -> str:
+    op = "discard" if record.external else "delete"
+    return f"{op}-replaced" if record.delete else op
+
+
+def _needed(record: ResourceRecord, others: list[ResourceRecord]) -> bool:
+    return any(record.urn in needs(other) for other in others if other is not record)
+
+
+def _in_reverse_order(
+    records: list[ResourceRecord], act: Callable[[ResourceRecord], None], journal: Journal
+) -> None:
+    """Act on each record after everything that needs it; after a failure, only what runs is finished."""
+    waiting = list(records)
+    running: dict[Future[None], ResourceRecord] = {}
+    with ThreadPoolExecutor(PARALLEL, "mlcloud-delete") as pool:
+        while True:
+            if not journal.stopped:
+                busy = [*waiting, *running.values()]
+                for record in [item for item in waiting if not _needed(item, busy)]:
+                    waiting.remove(record)
+                    running[pool.submit(act, record)] = record
+            if not running:
+                return
+            done, _ = wait(running, return_when=FIRST_COMPLETED)
+            for future in done:
+                del running[future]
+                error = future.exception()
+                if error is not None and not isinstance(error, StoppedError):
+                    raise error

@@ -1,0 +1,136 @@
+"""Provider resources (``pulumi:providers:*``): each stands for one configured instance of a provider."""
+
+import threading
+import uuid
+from typing import Any
+
+from mlcloud.embedded import values
+from mlcloud.embedded.clients import CheckFailure, Diff, Made, ProviderClient
+from mlcloud.embedded.ledger import Ledger, reference_urn
+from mlcloud.embedded.plugins import ProviderHost
+from mlcloud.embedded.records import UNKNOWN, EngineError, Properties, ResourceRecord
+
+PROVIDER_PREFIX = "pulumi:providers:"
+_INTERNAL = "__internal"
+
+
+def is_provider(type_: str) -> bool:
+    """Whether a resource type is that of a provider instance."""
+    return type_.startswith(PROVIDER_PREFIX)
+
+
+def is_default_provider(record: ResourceRecord) -> bool:
+    """Whether the engine made the provider instance by itself: people are not told of it."""
+    return is_provider(record.type) and (record.name == "default" or record.name.startswith("default_"))
+
+
+class ProviderInstances:
+    """Manages provider resources as a provider manages others, and hands out the instances by reference."""
+
+    def __init__(self, host: ProviderHost, ledger: Ledger) -> None:
+        self._host = host
+        self._ledger = ledger
+        self._lock = threading.RLock()
+        self._checked: dict[str, ProviderClient] = {}
+        self._configured: dict[str, ProviderClient] = {}
+
+    def client(self, reference: str, *, needed_by: str) -> ProviderClient:
+        """The instance that a reference names; one that was not registered is made as the state has it."""
+        with self._lock:
+            if reference in self._configured:
+                return self._configured[reference]
+            for record in self._ledger.current():
+                if record.custom and f"{record.urn}::{record.id}" == reference:
+                    return self._configure(self._load(record.urn, needed_by), record, record.inputs)
+        raise EngineError(f"{needed_by} refers to the provider {reference}, which is not in the state")
+
+    def ensure_known(self, package: str, *, needed_by: str) -> None:
+        """Refuse a package that has no provider here, in the name of what needs it."""
+        self._host.ensure_known(package, needed_by=needed_by)
+
+    def _load(self, urn: str, needed_by: str) -> ProviderClient:
+        return self._host.load(_package(urn), needed_by=needed_by)
+
+    def _configure(
+        self, client: ProviderClient, record: ResourceRecord, inputs: Properties
+    ) -> ProviderClient:
+        client.configure(record.urn, record.id, _public(inputs))
+        self._configured[f"{record.urn}::{record.id}"] = client
+        return client
+
+    def check(
+        self,
+        urn: str,
+        olds: Properties,
+        news: Properties,
+        *,
+        preview: bool,  # noqa: ARG002 - as other providers
+    ) -> tuple[Properties, list[CheckFailure]]:
+        """Validate the configuration of a provider resource."""
+        client = self._checked.get(urn) or self._load(urn, urn)
+        inputs, failures = client.check_config(urn, _public(olds), _public(news))
+        with self._lock:
+            self._checked[urn] = client
+        kept = {key: news[key] for key in ("version", _INTERNAL) if key in news}
+        return {**inputs, **kept}, failures
+
+    def diff(self, urn: str, old: ResourceRecord, news: Properties, ignore_changes: list[str]) -> Diff:  # noqa: ARG002
+        """Compare the configuration with the one in the state."""
+        client = self._checked.get(urn) or self.client(f"{urn}::{old.id}", needed_by=urn)
+        diff = client.diff_config(urn, old, _public(news))
+        if diff.changed is None:
+            return Diff(changed=values.plain(old.outputs) != values.plain(_public(news)))
+        return diff
+
+    def same(self, record: ResourceRecord, inputs: Properties) -> None:
+        """Make the instance ready with the configuration that the state has."""
+        with self._lock:
+            self._configure(self._checked.pop(record.urn), record, inputs)
+
+    def create(self, urn: str, inputs: Properties, *, timeout_s: float, preview: bool) -> Made:  # noqa: ARG002
+        """Configure a new instance."""
+        record = ResourceRecord(
+            urn=urn, type=_type(urn), custom=True, id=UNKNOWN if preview else str(uuid.uuid4()), inputs=inputs
+        )
+        self.same(record, inputs)
+        return Made(id=record.id, outputs=_public(inputs))
+
+    def update(
+        self,
+        urn: str,
+        old: ResourceRecord,
+        news: Properties,
+        ignore_changes: list[str],  # noqa: ARG002 - as other providers
+        **options: Any,  # noqa: ARG002 - as other providers
+    ) -> Made:
+        """Configure the instance anew."""
+        self.same(ResourceRecord(urn=urn, type=_type(urn), custom=True, id=old.id), news)
+        return Made(id=old.id, outputs=_public(news))
+
+    def delete(self, record: ResourceRecord, *, timeout_s: float) -> None:
+        """Nothing: the instance ends with the run."""
+
+    def replaced_by(self, old: str, new: str) -> bool:
+        """Whether moving a resource from one provider instance to another means that it is made anew."""
+        if old == new:
+            return False
+        if not old or not new:
+            return True
+        before = self._ledger.olds.get(reference_urn(old))
+        after = self._ledger.find(reference_urn(new))
+        if before is None or after is None:
+            return False
+        client = self.client(new, needed_by=reference_urn(new))
+        return client.known and bool(client.diff_config(after.urn, before, _public(after.inputs)).replaces)
+
+
+def _public(inputs: Properties) -> Properties:
+    return {key: value for key, value in inputs.items() if key != _INTERNAL}
+
+
+def _type(urn: str) -> str:
+    return urn.split("::", 3)[2].rsplit("$", 1)[-1]
+
+
+def _package(urn: str) -> str:
+    return _type(urn).removeprefix(PROVIDER_PREFIX)

@@ -1,0 +1,104 @@
+"""How a run goes: what it tells, what it counts, and whether it still begins anything."""
+
+import threading
+import time
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any
+
+from mlcloud.embedded.events import (
+    Diagnostic,
+    OnEvent,
+    PropertyChange,
+    ResourceEnded,
+    ResourceFailed,
+    ResourceStarted,
+)
+from mlcloud.embedded.instances import is_default_provider
+from mlcloud.embedded.records import EngineError, ResourceRecord
+
+
+class StoppedError(EngineError):
+    """Nothing more is begun: something failed, or the run was cancelled."""
+
+
+class Journal:
+    """The course of one run. Every method may be called from any thread."""
+
+    def __init__(self, *, emit: OnEvent, preview: bool) -> None:
+        self.emit = emit
+        self.preview = preview
+        self.counts: Counter[str] = Counter()
+        self.failed = False
+        self.cancelled = False
+        self._counting = threading.Lock()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether nothing more is begun. A preview goes on after a problem, to find the others too."""
+        return self.cancelled or (self.failed and not self.preview)
+
+    @property
+    def ok(self) -> bool:
+        """Whether all went well so far."""
+        return not (self.failed or self.cancelled)
+
+    def refuse_when_stopped(self) -> None:
+        """Raise :class:`StoppedError` when nothing more is begun."""
+        if self.stopped:
+            raise StoppedError("the run was cancelled" if self.cancelled else "something else failed")
+
+    def fail(self, message: str, urn: str = "") -> StoppedError:
+        """Note and tell a failure; the exception is for the caller to raise."""
+        self.failed = True
+        self.emit(Diagnostic(severity="error", message=message, urn=urn))
+        return StoppedError(message)
+
+    @contextmanager
+    def failing(self, urn: str) -> Generator[None]:
+        """Turn an error in the block into the failure of a resource."""
+        try:
+            yield
+        except StoppedError:
+            raise
+        except EngineError as error:
+            raise self.fail(str(error), urn) from error
+
+    @contextmanager
+    def operation(
+        self, op: str, record: ResourceRecord, changes: tuple[PropertyChange, ...] = ()
+    ) -> Generator[None]:
+        """Tell of an operation's start, and of its end or failure."""
+        started = time.monotonic()
+        about: dict[str, Any] = {
+            "op": op,
+            "urn": record.urn,
+            "type": record.type,
+            "name": record.name,
+            "parent": record.parent,
+            "changes": changes,
+        }
+        hidden = is_default_provider(record)
+        if not hidden:
+            self.emit(ResourceStarted(**about))
+        try:
+            yield
+        except EngineError as error:
+            if not hidden:
+                seconds = time.monotonic() - started
+                self.emit(ResourceFailed(**about, message=str(error), seconds=seconds))
+            raise self.fail(str(error), record.urn) from error
+        if not hidden:
+            self.emit(ResourceEnded(**about, seconds=time.monotonic() - started))
+
+    def tell(self, op: str, record: ResourceRecord, changes: tuple[PropertyChange, ...] = ()) -> None:
+        """Tell of something that took no time, and count it."""
+        with self.operation(op, record, changes):
+            self.count(op, record)
+
+    def count(self, op: str, record: ResourceRecord) -> None:
+        """Count an operation. The deletion that ends a replacement is part of that replacement."""
+        if not is_default_provider(record) and op not in {"delete-replaced", "discard-replaced"}:
+            with self._counting:
+                self.counts[op] += 1

@@ -1,0 +1,153 @@
+"""The state while it changes: what is done, what is still as it was, what is under way; always saved."""
+
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from mlcloud.embedded.records import PendingOperation, ResourceRecord, Snapshot
+
+Write = Callable[[Snapshot], None]
+
+
+def reference_urn(provider: str) -> str:
+    """The URN in a provider reference ``<urn>::<id>``."""
+    return provider.rpartition("::")[0]
+
+
+def needs(record: ResourceRecord) -> set[str]:
+    """The URNs of everything that has to exist as long as the resource does."""
+    urns = {record.parent, reference_urn(record.provider), *record.dependencies}
+    for dependencies in record.property_dependencies.values():
+        urns.update(dependencies)
+    return urns - {""}
+
+
+def timestamp() -> str:
+    """Now, as checkpoints write it."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
+
+
+class Ledger:
+    """One run's view of the state. Every method may be called from any thread."""
+
+    def __init__(self, snapshot: Snapshot, write: Write | None) -> None:
+        self._lock = threading.RLock()
+        self._write = write
+        self._snapshot = snapshot
+        self._news: list[ResourceRecord] = []
+        self._base = list(snapshot.resources)
+        # What was being made when a run was cut off stays on record until it is in the state again.
+        self._pending = [item for item in snapshot.pending_operations if item.type == "creating"]
+        self._unsaved = len(self._pending) != len(snapshot.pending_operations)
+        self.olds = {record.urn: record for record in self._base if not record.delete}
+
+    @property
+    def interrupted(self) -> list[str]:
+        """The URNs of what an earlier run was making when it was cut off."""
+        return [item.resource.urn for item in self._pending]
+
+    def remaining(self) -> list[ResourceRecord]:
+        """What is still as it was before this run."""
+        with self._lock:
+            return list(self._base)
+
+    def current(self) -> list[ResourceRecord]:
+        """Everything that exists now, in dependency order."""
+        with self._lock:
+            return [*self._news, *self._base]
+
+    def find(self, urn: str) -> ResourceRecord | None:
+        """The resource as this run registered it."""
+        with self._lock:
+            return next((record for record in self._news if record.urn == urn), None)
+
+    def begin(self, kind: str, record: ResourceRecord) -> PendingOperation:
+        """Put an operation on record before it starts."""
+        operation = PendingOperation(type=kind, resource=record)
+        with self._lock:
+            self._pending.append(operation)
+            self._save()
+        return operation
+
+    def end(self, operation: PendingOperation, change: Callable[[], None] = lambda: None) -> None:
+        """Apply what the operation did, and take it off the record."""
+        with self._lock:
+            change()
+            self._pending = [item for item in self._pending if item is not operation]
+            self._save()
+
+    def register(self, new: ResourceRecord, old: ResourceRecord | None) -> None:
+        """The resource is in the state now, in the place of ``old``."""
+        with self._lock:
+            self._news.append(new)
+            if old is not None:
+                self.drop(old)
+            self._pending = [
+                item for item in self._pending if item.resource.urn != new.urn or item.resource is new
+            ]
+            self._unsaved = self._unsaved or new != old
+
+    def drop(self, old: ResourceRecord) -> None:
+        """The resource is gone, or another record stands for it."""
+        with self._lock:
+            self._base = [record for record in self._base if record is not old]
+            self._news = [record for record in self._news if record is not old]
+            self._unsaved = True
+
+    def replace(self, old: ResourceRecord, new: ResourceRecord) -> None:
+        """Another record stands in the same place."""
+        with self._lock:
+            self._base = [new if record is old else record for record in self._base]
+            self._unsaved = True
+
+    def forget_vanished(self) -> None:
+        """Take references to what is gone from what is left."""
+        with self._lock:
+            existing = {record.urn for record in self._base}
+            for record in self._base:
+                record.parent = record.parent if record.parent in existing else ""
+                record.dependencies = [urn for urn in record.dependencies if urn in existing]
+                record.property_dependencies = {
+                    key: [urn for urn in urns if urn in existing]
+                    for key, urns in record.property_dependencies.items()
+                }
+
+    def change(self, change: Callable[[], None]) -> None:
+        """Change records while nobody writes them."""
+        with self._lock:
+            change()
+            self._unsaved = True
+
+    def rename(self, old: ResourceRecord, urn: str, type_: str) -> None:
+        """Follow an alias: the resource, and what refers to it, bear the new URN from now on."""
+        before = old.urn
+
+        def follow(found: str) -> str:
+            return urn if found == before else found
+
+        with self._lock:
+            self.olds[urn] = self.olds.pop(before)
+            old.urn, old.type = urn, type_
+            for record in self._base:
+                record.parent = follow(record.parent)
+                record.dependencies = [follow(item) for item in record.dependencies]
+                record.property_dependencies = {
+                    key: [follow(item) for item in items]
+                    for key, items in record.property_dependencies.items()
+                }
+                if reference_urn(record.provider) == before:
+                    record.provider = f"{urn}::{record.provider.rpartition('::')[2]}"
+            self._unsaved = True
+
+    def save(self) -> None:
+        """Write what was not written yet."""
+        with self._lock:
+            if self._unsaved:
+                self._save()
+
+    def _save(self) -> None:
+        self._snapshot.resources = [*self._news, *self._base]
+        self._snapshot.pending_operations = list(self._pending)
+        if self._write is not None:
+            self._write(self._snapshot)
+        self._unsaved = False
