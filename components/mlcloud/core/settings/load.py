@@ -41,7 +41,7 @@ def load(values: Mapping[str, str], project: str = PROJECT, *, secret_keys: Coll
     except ValidationError as error:
         wrong = problems_of(error, given, project)
     problems += wrong.values()
-    problems += check(Given(_without(given, wrong), project))
+    problems += check(Given(given, _without(given, wrong), project))
     if problems or settings is None:
         raise ConfigError([_masked(problem, secret_keys) for problem in problems])
     return settings

@@ -260,7 +260,7 @@ class Endpoint(Section):
 
     port: Port | None = Field(
         default=None,
-        description="TCP port on this machine (local), one that needs no privileges. Default: a free one, chosen once and kept.",
+        description="TCP port on this machine (local). Default: a free one, chosen once and kept.",
     )
     capacity: Capacity = Field(default_factory=InstanceCapacity, description="What answers the requests.")
     rollout: Rollout = Field(default_factory=AllAtOnce, description="How traffic moves to a new version.")

@@ -34,7 +34,7 @@ class Refused:
 
 
 _LOCAL: Final = ("local",)
-_CLOUDS: Final = ("aws", "gcp", "azure")
+CLOUDS: Final = ("aws", "gcp", "azure")
 
 REFUSED: Final[tuple[Refused, ...]] = (
     Refused(
@@ -104,7 +104,7 @@ REFUSED: Final[tuple[Refused, ...]] = (
     ),
     Refused(
         path="endpoint.port",
-        clouds=_CLOUDS,
+        clouds=CLOUDS,
         lacks="endpoints behind the cloud's own address",
         instead="remove it: the stack's outputs give the endpoint's URL",
     ),

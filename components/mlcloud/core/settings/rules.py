@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from mlcloud.core.errors import ABSENT, Problem
 from mlcloud.core.metrics import METRICS, TASKS_OF, Estimator, MetricName
-from mlcloud.core.settings.refused import REFUSED
+from mlcloud.core.settings.refused import CLOUDS, REFUSED
 
 # Where each cloud's services read objects from; a path without a scheme is a file of the project.
 URI_SCHEMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -21,20 +21,25 @@ class Given:
     """The config as it was given, without what is wrong in itself.
 
     Rules read this and not the typed settings, so that they also speak when another key has a problem.
+
+    Args:
+        values: The whole config as it was given.
+        right: The same without the places that are wrong in themselves.
+        prefix: The config's namespace.
     """
 
-    def __init__(self, values: Mapping[str, Any], prefix: str) -> None:
+    def __init__(self, values: Mapping[str, Any], right: Mapping[str, Any], prefix: str) -> None:
         self._values = values
+        self._right = right
         self._prefix = prefix
 
+    def is_set(self, path: str) -> bool:
+        """Tell whether a path such as `training.gate` was set, rightly or wrongly."""
+        return _at(self._values, path) is not ABSENT
+
     def get(self, path: str, default: object = ABSENT) -> object:
-        """Return the value at a path such as `training.gate`; the default where it was not set."""
-        here: object = self._values
-        for part in path.split("."):
-            if not isinstance(here, Mapping) or part not in here:
-                return default
-            here = cast("Mapping[str, object]", here)[part]
-        return here
+        """Return the value at a path; the default where it was not set, `ABSENT` where it is wrong."""
+        return _at(self._right, path) if self.is_set(path) else default
 
     def number(self, path: str) -> float | None:
         """Return the number at a path, also where the config holds it as text; None where it was not set."""
@@ -44,6 +49,15 @@ class Given:
     def problem(self, path: str, *, allowed: str, fix: str, value: object = ABSENT) -> Problem:
         """Return a problem at a path."""
         return Problem(path=f"{self._prefix}:{path}", value=value, allowed=allowed, fix=fix)
+
+
+def _at(values: Mapping[str, Any], path: str) -> object:
+    here: object = values
+    for part in path.split("."):
+        if not isinstance(here, Mapping) or part not in here:
+            return ABSENT
+        here = cast("Mapping[str, object]", here)[part]
+    return here
 
 
 def check(given: Given) -> list[Problem]:
@@ -62,7 +76,7 @@ def _what_the_cloud_lacks(given: Given) -> Iterator[Problem]:
 
 def _a_cloud_needs_a_region(given: Given) -> Iterator[Problem]:
     cloud = given.get("cloud", "local")
-    if cloud in ("aws", "gcp", "azure") and given.get("region") is ABSENT:
+    if cloud in CLOUDS and not given.is_set("region"):
         yield given.problem("region", allowed=f"a region of {cloud}", fix="add it to the stack file")
 
 
@@ -70,7 +84,7 @@ def _what_is_served_comes_from_somewhere(given: Given) -> Iterator[Problem]:
     pinned = given.get("model", "training") != "training"
     if pinned:
         return
-    if given.get("cloud", "local") != "local" and given.get("environment", "dev") == "prod":
+    if given.get("cloud", "local") in CLOUDS and given.get("environment", "dev") == "prod":
         fix = "run `mlcloud promote` to write the tested version, or write `name`, `uri`, `sha256`, `version`"
         yield given.problem(
             "model", value="training", allowed="a pinned version in the environment prod", fix=fix
@@ -80,16 +94,16 @@ def _what_is_served_comes_from_somewhere(given: Given) -> Iterator[Problem]:
         "training": "{estimator: logistic_regression, target: my_column}",
     }
     for section, example in examples.items():
-        if given.get(section) is ABSENT:
+        if not given.is_set(section):
             allowed = "set, because the live model is this stack's own (`model: training`)"
             yield given.problem(section, allowed=allowed, fix=f"add `{section}: {example}`, or pin a model")
 
 
 def _a_run_needs_data(given: Given) -> Iterator[Problem]:
     pinned = given.get("model", "training") != "training"
-    if pinned and given.get("training") is not ABSENT and given.get("data") is ABSENT:
+    if pinned and given.is_set("training") and not given.is_set("data"):
         yield given.problem("data", allowed="set, because `training` is", fix="add `data: {path: ...}`")
-    if pinned and given.get("data") is not ABSENT and given.get("training") is ABSENT:
+    if pinned and given.is_set("data") and not given.is_set("training"):
         yield given.problem("training", allowed="set, because `data` is", fix="add it, or remove `data`")
 
 
@@ -164,7 +178,7 @@ def _the_format_is_known(given: Given) -> Iterator[Problem]:
     if (
         isinstance(path, str)
         and "://" not in path
-        and given.get("data.format") is ABSENT
+        and not given.is_set("data.format")
         and not path.lower().endswith((".csv", ".parquet"))
     ):
         fix = "add `format: csv` or `format: parquet` beside it"
