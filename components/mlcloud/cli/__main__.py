@@ -29,9 +29,9 @@ def _parser() -> argparse.ArgumentParser:
         description="Machine-learning stacks as code. Local stacks and previews run without the Pulumi CLI.",
     )
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    deploy.add_commands(commands)
-    serving.add_commands(commands)
-    environment.add_commands(commands)
+    deploy.add_commands(commands.add_parser)
+    serving.add_commands(commands.add_parser)
+    environment.add_commands(commands.add_parser)
     return parser
 
 

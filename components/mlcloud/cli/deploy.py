@@ -4,7 +4,7 @@ import argparse
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -13,18 +13,21 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from mlcloud.cli.commands import AddCommand
 from mlcloud.cli.display import Display, diagnostic_line, display_for
 from mlcloud.cli.tree import changes_tree
 from mlcloud.cli.words import counted, seconds
+from mlcloud.core.context import home_directory
 from mlcloud.core.errors import UserError
 from mlcloud.embedded.engine import Engine
 from mlcloud.embedded.events import Diagnostic, Event
 from mlcloud.embedded.project import Project
+from mlcloud.embedded.secrets import Passphrase
 
 _PULUMI_HOW = "https://www.pulumi.com/docs/iac/download-install/"
 
 
-def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_commands(add_command: AddCommand) -> None:
     """Add the five commands to the parser."""
     for name, run, text in (
         ("up", up, "make the stack what its program and config say"),
@@ -33,7 +36,7 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
         ("destroy", destroy, "end and delete everything that the stack made"),
         ("outputs", outputs, "print the stack's outputs"),
     ):
-        command = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        command = add_command(name, help=text, description=text[0].upper() + text[1:] + ".")
         command.add_argument("stack", metavar="STACK", help="the stack, as in stacks/Pulumi.STACK.yaml")
         command.set_defaults(run=run)
         if name in ("up", "refresh", "destroy"):
@@ -100,11 +103,12 @@ def outputs(args: argparse.Namespace) -> int:
 def stack_outputs(stack: str, *, show_secrets: bool = False) -> dict[str, Any]:
     """Return the outputs that the state holds for a stack of the project around the working directory."""
     project = Project.load(Path.cwd())
-    return Engine(project=project, stack=stack).outputs(show_secrets=show_secrets)
+    return Engine.open(project, stack, home_directory(project.root)).outputs(show_secrets=show_secrets)
 
 
 def _engine(args: argparse.Namespace, on_event: Callable[[Event], None]) -> Engine:
-    return Engine(project=Project.load(Path.cwd()), stack=args.stack, on_event=on_event)
+    project = Project.load(Path.cwd())
+    return Engine.open(project, args.stack, home_directory(project.root), on_event=on_event)
 
 
 class _Diagnostics:
@@ -150,7 +154,8 @@ def _change(
 def _refuse_clouds(stack: str, what: str) -> None:
     """Refuse to change a cloud: that is Pulumi's work, and its state is kept for it."""
     project = Project.load(Path.cwd())
-    cloud = project.config(stack).values.get(f"{project.name}:cloud")
+    passphrase = Passphrase(home=home_directory(project.root))
+    cloud = project.config(stack, passphrase).values.get(f"{project.name}:cloud")
     if cloud not in (None, "local"):
         command = {"update": "up"}.get(what, what)
         raise UserError(
@@ -227,7 +232,7 @@ def _end(console: Console, *, ok: bool, diagnostics: _Diagnostics, what: str, as
         errors.print(diagnostic_line(error), soft_wrap=True)
     errors.print(
         Text(
-            f"The {what} failed. What was done before is saved; the next `up` goes on from there.",
+            f"The {what} failed.",
             style="bold red",
         )
     )
@@ -235,7 +240,7 @@ def _end(console: Console, *, ok: bool, diagnostics: _Diagnostics, what: str, as
 
 
 @contextmanager
-def _cancel_on_interrupt(engine: Engine, console: Console) -> Iterator[None]:
+def _cancel_on_interrupt(engine: Engine, console: Console) -> Generator[None]:
     """Let the first Ctrl-C cancel in good order, and the second one end at once."""
 
     def on_interrupt(_signal: int, _frame: FrameType | None) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from mlcloud.cli.commands import AddCommand
 from mlcloud.cli.deploy import stack_outputs
 from mlcloud.cli.rows import rows_of, rows_of_file, rows_of_json
 from mlcloud.core.operations import EndpointStatus, operations_of
@@ -16,9 +17,9 @@ from mlcloud.core.operations import EndpointStatus, operations_of
 _STATE_STYLE = {"serving": "bold green", "starting": "bold yellow", "down": "bold red"}
 
 
-def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+def add_commands(add_command: AddCommand) -> None:
     """Add the three commands to the parser."""
-    predict_command = commands.add_parser(
+    predict_command = add_command(
         "predict",
         help="ask the endpoint for predictions",
         description="Ask the stack's endpoint for predictions over HTTP.",
@@ -36,13 +37,13 @@ def add_commands(commands: "argparse._SubParsersAction[argparse.ArgumentParser]"
     predict_command.add_argument("--json", action="store_true", help="print JSON, for tools")
     predict_command.set_defaults(run=predict)
 
-    status_command = commands.add_parser(
+    status_command = add_command(
         "status", help="what is served, and how well", description="Show the stack's model and endpoint."
     )
     status_command.add_argument("--json", action="store_true", help="print JSON, for tools")
     status_command.set_defaults(run=status)
 
-    logs_command = commands.add_parser(
+    logs_command = add_command(
         "logs", help="what servers and training runs said", description="Print the end of a log."
     )
     logs_command.add_argument(
@@ -141,7 +142,7 @@ def _print_status(console: Console, stack: str, values: dict[str, Any], found: E
         ("requests", f"{found.requests}, {found.errors} of them failed"),
         *((label, text) for label, text in found.more.items()),
     ]
-    metrics = values.get("metrics") or {}
+    metrics: dict[str, float] = values.get("metrics") or {}
     rows += [(name, f"{value:.4f}") for name, value in sorted(metrics.items())]
     if values.get("report"):
         rows.append(("report", str(values["report"])))

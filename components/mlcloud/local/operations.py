@@ -40,7 +40,7 @@ def predict(outputs: Mapping[str, Any], body: bytes, *, content_type: str) -> Pr
     except httpx.HTTPError as error:
         raise UserError(_unreachable(url, error)) from None
     duration_ms = (time.perf_counter() - begun) * 1000
-    if answer.status_code != httpx.codes.OK:
+    if not answer.is_success:
         raise UserError(f"The endpoint refused the request ({answer.status_code}): {_reason(answer)}")
     return Prediction(
         predictions=answer.json()["predictions"],
@@ -68,7 +68,7 @@ def status(outputs: Mapping[str, Any]) -> EndpointStatus:
             detail=_unreachable(url, error),
         )
     return EndpointStatus(
-        state="serving" if ready.status_code == httpx.codes.OK else "starting",
+        state="serving" if ready.is_success else "starting",
         url=url,
         model_version=ready.headers.get("x-model-version", declared),
         replicas=replicas,
@@ -119,8 +119,7 @@ def _reason(answer: httpx.Response) -> str:
         body = answer.json()
     except ValueError:
         return answer.text[:200]
-    error = body.get("error", body)
-    return str(error.get("message", error)) if isinstance(error, dict) else str(error)
+    return str(body.get("error", body))
 
 
 def _counters(text: str) -> dict[str, int]:

@@ -1,0 +1,123 @@
+"""The whole stack on this machine, in the order in which the data flows."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from mlcloud.core.args import TrainingArgs
+from mlcloud.core.context import StackContext
+from mlcloud.core.datafile import DataFile, check_data_file
+from mlcloud.core.names import name_for
+from mlcloud.core.settings import InstanceCapacity, ModelPin, Settings
+from mlcloud.local.endpoint import LocalEndpoint, LocalEndpointArgs
+from mlcloud.local.models import LocalModel, LocalModelArgs
+from mlcloud.local.storage import LocalStorage, LocalStorageArgs
+from mlcloud.local.training import LocalTraining, LocalTrainingArgs
+
+
+def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
+    """Declare a local stack: storage, training run, model version, endpoint.
+
+    Raises:
+        UserError: the data file cannot be used; nothing was declared.
+    """
+    data = _data_file(settings, context)
+    directory = context.local_directory
+    storage = LocalStorage(
+        "storage",
+        LocalStorageArgs(directory=directory / "buckets", environment=context.environment, data=data),
+    )
+    training = _training(settings, context, storage, data)
+    model = _live_model(settings, context, training)
+    endpoint_name = name_for("local-endpoint", context.project, context.stack)
+    endpoint = LocalEndpoint(
+        "endpoint",
+        LocalEndpointArgs(
+            endpoint_name=endpoint_name,
+            model_uri=model.uri,
+            model_sha256=model.sha256,
+            model_version=model.version,
+            directory=directory / "endpoints" / endpoint_name,
+            environment=context.environment,
+            port=settings.endpoint.port,
+            replicas=_replicas(settings),
+        ),
+    )
+    outputs: dict[str, Any] = {
+        "cloud": context.cloud,
+        "endpoint_logs": endpoint.logs,
+        "endpoint_name": endpoint.name,
+        "endpoint_url": endpoint.url,
+        "model_name": model.name,
+        "model_sha256": model.sha256,
+        "model_uri": model.uri,
+        "model_version": endpoint.model_version,
+        "replicas": _replicas(settings),
+    }
+    if training is not None:
+        outputs |= {
+            "metrics": training.metrics,
+            "report": training.report,
+            "training_logs": training.logs,
+            "training_run": training.name,
+        }
+    return outputs
+
+
+def _data_file(settings: Settings, context: StackContext) -> DataFile | None:
+    if settings.data is None or settings.training is None:
+        return None
+    return check_data_file(
+        context.file(settings.data.path),
+        target=settings.training.target,
+        task=settings.training.task,
+        file_format=settings.data.format,
+    )
+
+
+def _training(
+    settings: Settings, context: StackContext, storage: LocalStorage, data: DataFile | None
+) -> LocalTraining | None:
+    """Declare the run; a stack that only serves a pinned model has none."""
+    if settings.training is None or data is None or storage.data_object is None:
+        return None
+    return LocalTraining(
+        "training",
+        LocalTrainingArgs(
+            training=TrainingArgs.of(settings.training),
+            data_uri=storage.data_object.uri,
+            data_sha256=data.sha256,
+            models_bucket=storage.models.directory,
+            runs_directory=context.local_directory / "runs",
+            environment=context.environment,
+        ),
+    )
+
+
+def _live_model(settings: Settings, context: StackContext, training: LocalTraining | None) -> LocalModel:
+    """Declare the live model: the pinned one, or what the run produced."""
+    registry = context.local_directory / "registry"
+    if isinstance(settings.model, ModelPin):
+        pin = settings.model
+        args = LocalModelArgs(
+            model_name=pin.name,
+            uri=pin.uri,
+            sha256=pin.sha256,
+            registry_directory=registry,
+            environment=context.environment,
+        )
+    else:
+        assert training is not None  # noqa: S101 - the settings demand a run where the model is not pinned
+        args = LocalModelArgs(
+            model_name=name_for("local-endpoint", context.project, context.stack),
+            uri=training.model_uri,
+            sha256=training.model_sha256,
+            registry_directory=registry,
+            environment=context.environment,
+            metrics=training.metrics,
+        )
+    return LocalModel("model", args)
+
+
+def _replicas(settings: Settings) -> int:
+    capacity = settings.endpoint.capacity
+    return capacity.min if isinstance(capacity, InstanceCapacity) else 1
