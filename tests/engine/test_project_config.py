@@ -140,6 +140,13 @@ def test_an_empty_stack_file_is_a_stack(tmp_path: Path) -> None:
     assert values_of(write_project(tmp_path)) == {}
 
 
+def test_underscores_within_numbers_are_left_out_as_go_does(tmp_path: Path) -> None:
+    assert values_of(write_project(tmp_path, stack="config: {a: 1__0, b: 1_0.5}")) == {
+        "shop:a": "10",
+        "shop:b": "10.5",
+    }
+
+
 def test_keys_without_a_namespace_are_the_projects_own(tmp_path: Path) -> None:
     project = write_project(tmp_path, stack="config: {a: 1, aws:region: x, shop:b: 2, shop:config:c: 3}")
     assert values_of(project) == {"shop:a": "1", "aws:region": "x", "shop:b": "2", "shop:c": "3"}

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mlcloud.embedded import backend as backend_module
@@ -90,7 +91,6 @@ def test_stacks_are_listed_by_project(tmp_path: Path, state: StackState) -> None
     backend = open_backend(tmp_path / "home")
     assert backend.list_stacks() == []
     for project, stack in (("shop", "prod"), ("shop", "dev"), ("other", "dev")):
-        backend.stack(project, stack).create()
         backend.stack(project, stack).write(Snapshot())
     (tmp_path / "home/.pulumi/stacks/shop/not a stack.json").write_text("{}")
     assert [(ref.project, ref.stack) for ref in backend.list_stacks()] == [
@@ -102,17 +102,10 @@ def test_stacks_are_listed_by_project(tmp_path: Path, state: StackState) -> None
     assert backend.list_stacks("nobody") == []
 
 
-def test_making_a_stack_twice_keeps_what_it_holds(state: StackState) -> None:
-    state.create()
-    state.write(snapshot_of("one"))
-    state.create()
-    assert len(state.read().resources) == 1
-
-
 def test_removing_a_stack_leaves_nothing_of_it_and_nothing_else_is_touched(
     tmp_path: Path, state: StackState
 ) -> None:
-    open_backend(tmp_path / "home").stack("shop", "prod").create()
+    open_backend(tmp_path / "home").stack("shop", "prod").write(Snapshot())
     for _ in range(2):
         state.write(snapshot_of("one"))
     state.add_history(Update(kind="update", succeeded=True, start_time_s=0, resource_changes={}, config={}))
@@ -185,7 +178,7 @@ def test_the_oldest_layout_that_has_no_mark_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_compressed_state_is_refused_and_not_taken_for_an_empty_one(state: StackState) -> None:
-    state.create()
+    state.write(Snapshot())
     state.path.rename(state.path.with_name("dev.json.gz"))
     with pytest.raises(StateError, match="compressed"):
         state.read()
@@ -267,16 +260,30 @@ def test_a_writer_that_is_killed_at_any_moment_leaves_a_whole_state(
         assert len(open_backend(tmp_path / "home").stack("shop", "dev").read().resources) in (1, 200)
 
 
-def test_threads_that_write_at_once_leave_a_whole_state(state: StackState) -> None:
+def test_threads_that_write_at_once_write_one_after_another(
+    tmp_path: Path, state: StackState, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, running, most = backend_module.write_checkpoint, [0], [0]
+
+    def write_checkpoint(*arguments: Any) -> dict[str, Any]:
+        running[0] += 1
+        most[0] = max(most[0], running[0])
+        document = real(*arguments)
+        time.sleep(0.01)
+        running[0] -= 1
+        return document
+
+    monkeypatch.setattr(backend_module, "write_checkpoint", write_checkpoint)
     threads = [
-        threading.Thread(target=lambda n=n: [state.write(snapshot_of(*map(str, range(n)))) for _ in range(5)])
+        threading.Thread(target=lambda n=n: [state.write(snapshot_of(*map(str, range(n)))) for _ in range(3)])
         for n in (1, 20, 40)
     ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert len(state.read().resources) in (1, 20, 40)
+    assert most == [1]
+    assert len(open_backend(tmp_path / "home").stack("shop", "dev").read().resources) in (1, 20, 40)
     assert sorted(path.name for path in state.path.parent.iterdir()) == ["dev.json", "dev.json.bak"]
 
 

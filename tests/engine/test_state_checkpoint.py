@@ -284,3 +284,13 @@ def test_the_old_half_of_a_replacement_may_stand_beside_the_new_one() -> None:
     old.delete = False
     with pytest.raises(CheckpointError, match="2 times"):
         verify_integrity(snapshot)
+
+
+def test_a_resource_that_waits_for_its_replacement_may_name_a_provider_that_is_gone() -> None:
+    snapshot = read_golden()
+    snapshot.resources[-1].provider = "urn:pulumi:dev::sample::pulumi:providers:gone::default::1"
+    snapshot.resources[-1].pending_replacement = True
+    verify_integrity(snapshot)
+    snapshot.resources[-1].pending_replacement = False
+    with pytest.raises(CheckpointError, match="unknown provider"):
+        verify_integrity(snapshot)

@@ -8,9 +8,10 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pytest
+from mlcloud.embedded import locks
 from mlcloud.embedded.locks import LockedError, hold_lock
 
 HOLD = (
@@ -155,6 +156,29 @@ def test_of_processes_that_race_for_it_exactly_one_gets_it(tmp_path: Path) -> No
         for process in processes:
             process.communicate("\n", timeout=30)
     assert list((tmp_path / "dev").iterdir()) == []
+
+
+def test_a_rival_that_writes_after_the_first_look_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = locks._write
+
+    def write(path: Path) -> IO[str]:
+        write_lock(tmp_path / "dev")
+        return real(path)
+
+    monkeypatch.setattr(locks, "_write", write)
+    with pytest.raises(LockedError, match="ada@"), hold_lock(tmp_path / "dev", "dev"):
+        pass
+
+
+def test_a_holder_is_respected_without_a_lock_file_that_would_disturb_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_lock(tmp_path / "dev")
+    monkeypatch.setattr(locks, "_write", lambda path: pytest.fail(f"{path} was written"))
+    with pytest.raises(LockedError), hold_lock(tmp_path / "dev", "dev"):
+        pass
 
 
 def test_two_that_write_at_the_same_moment_step_back_until_one_is_through(tmp_path: Path) -> None:

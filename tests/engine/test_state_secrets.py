@@ -1,6 +1,7 @@
 """Secrets under a passphrase: what Pulumi wrote is read, and nothing is read without the passphrase."""
 
 import base64
+import os
 import stat
 import subprocess
 import sys
@@ -133,6 +134,17 @@ def test_processes_that_make_the_passphrase_at_once_all_use_the_same(tmp_path: P
     answers = {process.communicate(timeout=60)[0] for process in processes}
     assert len(answers) == 1
     assert answers.pop().strip() == (tmp_path / "home" / "passphrase").read_text().strip()
+
+
+def test_a_passphrase_that_appears_while_one_is_made_is_the_one_that_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fsync(_descriptor: int) -> None:
+        (tmp_path / "passphrase").write_text("from the other process\n")
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert passphrase(tmp_path).read(create=True) == "from the other process"
+    assert [path.name for path in tmp_path.iterdir()] == ["passphrase"]
 
 
 def test_a_key_is_derived_once_for_a_passphrase_and_a_salt() -> None:

@@ -94,11 +94,6 @@ class FileBackend:
         backend._check_layout()
         return backend
 
-    @property
-    def url(self) -> str:
-        """The URL with which the Pulumi CLI opens this backend (PULUMI_BACKEND_URL)."""
-        return f"file://{self.root}"
-
     def stack(self, project: str, stack: str) -> "StackState":
         """Return the state of one stack; it may not exist yet."""
         return StackState(self, StackReference(project=project, stack=stack), self._passphrase)
@@ -200,16 +195,14 @@ class StackState:
             except OSError as error:
                 raise StateError(self._describe_failure(content, error)) from error
 
-    def create(self) -> None:
-        """Make the stack without resources, if it does not exist."""
-        if not self.exists():
-            self.write(Snapshot())
-
     def remove(self) -> None:
         """Remove the stack's state, its backup and its history: there is no way back."""
-        for path in (self.path, _backup_of(self.path)):
-            path.unlink(missing_ok=True)
-            path.with_name(path.name + ".attrs").unlink(missing_ok=True)
+        try:
+            for path in (self.path, _backup_of(self.path)):
+                path.unlink(missing_ok=True)
+                path.with_name(path.name + ".attrs").unlink(missing_ok=True)
+        except OSError as error:
+            raise StateError(f"The state of {self.reference.stack} could not be removed: {error}") from error
         shutil.rmtree(self._history_folder, ignore_errors=True)
 
     def add_history(self, update: Update) -> None:
