@@ -33,6 +33,8 @@ class TargetColumn:
         index: Where the column stands; None until the first row was seen, or where there is no such column.
         values: Number of values seen that are not missing.
         different: The first two different values.
+        not_finite: Texts such as `inf`, which are values only beside other texts.
+        has_text: Whether a value was seen that is no number.
         offence: The first value that cannot be a target.
     """
 
@@ -42,6 +44,8 @@ class TargetColumn:
     index: int | None = None
     values: int = 0
     different: list[str | float] = field(default_factory=list[str | float])
+    not_finite: list[str] = field(default_factory=list[str])
+    has_text: bool = False
     offence: Problem | None = None
 
     def see(self, row: Sequence[str], columns: Sequence[str], place: str) -> None:
@@ -60,12 +64,15 @@ class TargetColumn:
         plain = text.strip()
         if not plain:
             return
-        if self.task != "regression":
-            self._count(plain)
-        elif is_number(plain):
+        if is_number(plain):
             self._count(float(plain))
-        elif not _NOT_FINITE.fullmatch(plain):
+        elif _NOT_FINITE.fullmatch(plain):
+            self.not_finite.append(plain)
+        elif self.task == "regression":
             self._offend(place, text, "a number, because the task is regression")
+        else:
+            self.has_text = True
+            self._count(plain.lower() if plain.lower() in ("true", "false") else plain)
 
     def see_value(self, value: object, place: str) -> None:
         """Take the next value of a file that has types, and where it stands."""
@@ -96,6 +103,9 @@ class TargetColumn:
         where = f"{self.path} column `{self.name}`"
         if self.offence is not None:
             return [self.offence]
+        # Among numbers, an infinite one is no value; among texts, it is a text.
+        for text in self.not_finite if self.has_text else ():
+            self._count(text)
         if self.values < MIN_ROWS:
             allowed = f"a value in at least {MIN_ROWS} rows"
             fix = "give more data, or choose a target that has more values"

@@ -34,6 +34,9 @@ def _resolved(node: Any, definitions: Mapping[str, Schema]) -> Any:
         target = definitions[str(mapping["$ref"]).rsplit("/", 1)[-1]]
         beside = {key: value for key, value in mapping.items() if key != "$ref"}
         return {**cast("Schema", _resolved(target, definitions)), **beside}
+    if "patternProperties" in mapping:
+        # pydantic leaves keys of another form open; the settings do not.
+        mapping = {**mapping, "additionalProperties": False}
     # pydantic's titles repeat the key; a key that is itself called title holds a map and stays.
     return {
         key: _resolved(value, definitions)
