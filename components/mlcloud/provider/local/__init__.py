@@ -10,6 +10,8 @@ def resources() -> "list[Resource[Any, Any]]":
     """One of each kind. Imported here, so that the endpoint's supervisor uses this package without gRPC."""
     from mlcloud.provider.local.bucket import Bucket
     from mlcloud.provider.local.bucket_object import BucketObject
+    from mlcloud.provider.local.endpoint import Endpoint
+    from mlcloud.provider.local.model_version import ModelVersion
     from mlcloud.provider.local.training_run import TrainingRun
 
-    return [Bucket(), BucketObject(), TrainingRun()]
+    return [Bucket(), BucketObject(), TrainingRun(), ModelVersion(), Endpoint()]

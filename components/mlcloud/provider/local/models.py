@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 import json
 import shutil
+import tarfile
 import uuid
 from pathlib import Path
 from typing import Any, Final, cast
@@ -13,58 +14,75 @@ from mlcloud.provider.local.files import sha256_of
 
 MANIFEST: Final = "manifest.json"
 REPORT: Final = "report.html"
+_MANIFEST_BYTES: Final = 16 * 1024 * 1024
 
 
-def model_sha256(folder: Path) -> str | None:
-    """A model's hash: that of its manifest's exact bytes. None when there is no manifest."""
+def model_sha256(model: Path) -> str | None:
+    """A model's hash: of its manifest's exact bytes, or of the archive file. None when there is no model."""
+    if model.is_file():
+        return sha256_of(model)
     try:
-        return hashlib.sha256((folder / MANIFEST).read_bytes()).hexdigest()
+        return hashlib.sha256((model / MANIFEST).read_bytes()).hexdigest()
     except (FileNotFoundError, NotADirectoryError):
         return None
 
 
-def read_manifest(folder: Path) -> dict[str, Any]:
-    """The manifest of a model folder.
-
-    Raises:
-        ResourceError: it is missing or is not one.
-    """
-    try:
-        content = json.loads((folder / MANIFEST).read_bytes())
-    except (FileNotFoundError, NotADirectoryError):
-        raise ResourceError(f"{folder} holds no model: {MANIFEST} is missing.") from None
-    except ValueError as error:
-        raise ResourceError(f"{folder / MANIFEST} is not a manifest: {error}.") from None
-    if not isinstance(content, dict) or not isinstance(cast(dict[str, Any], content).get("files"), dict):
-        raise ResourceError(f"{folder / MANIFEST} is not a manifest: it names no files.")
-    return cast(dict[str, Any], content)
-
-
-def verify_model(folder: Path, sha256: str) -> dict[str, Any]:
-    """Check a model folder against its hash, file by file; returns the manifest.
+def verify_model(model: Path, sha256: str) -> dict[str, Any]:
+    """Check a model against its hash, a folder file by file; returns the manifest.
 
     Raises:
         ResourceError: the model is not there, or not the one that the hash names.
     """
-    found = model_sha256(folder)
+    found = model_sha256(model)
     if found is None:
-        raise ResourceError(f"There is no model at {folder.as_uri()} (expected SHA-256 {sha256}).")
+        raise ResourceError(f"There is no model at {model.as_uri()} (expected SHA-256 {sha256}).")
     if found != sha256:
         raise ResourceError(
-            f"The model at {folder.as_uri()} has SHA-256 {found}, not {sha256}: it is another model."
+            f"The model at {model.as_uri()} has SHA-256 {found}, not {sha256}: it is another one."
         )
-    manifest = read_manifest(folder)
+    if model.is_file():
+        return _manifest(_archived_manifest(model), model)
+    manifest = _manifest((model / MANIFEST).read_bytes(), model)
     for name, entry in cast(dict[str, dict[str, Any]], manifest["files"]).items():
-        file = folder / name
-        if file.parent != folder or not file.is_file():
+        file = model / name
+        if file.parent != model or not file.is_file():
             raise ResourceError(
-                f"The model at {folder.as_uri()} lacks the file {name} that its manifest names."
+                f"The model at {model.as_uri()} lacks the file {name} that its manifest names."
             )
         if sha256_of(file) != entry.get("sha256"):
             raise ResourceError(
-                f"The file {name} of the model at {folder.as_uri()} is not the one in its manifest."
+                f"The file {name} of the model at {model.as_uri()} is not the one in its manifest."
             )
     return manifest
+
+
+def _archived_manifest(archive: Path) -> bytes:
+    """The manifest inside an archive, read in memory: nothing is unpacked."""
+    try:
+        with tarfile.open(archive) as members:
+            for member in members:
+                if (
+                    member.isfile()
+                    and member.name.removeprefix("./") == MANIFEST
+                    and member.size <= _MANIFEST_BYTES
+                ):
+                    stream = members.extractfile(member)
+                    return b"" if stream is None else stream.read()
+    except (tarfile.TarError, OSError, EOFError) as error:
+        raise ResourceError(f"The model at {archive.as_uri()} is not an archive: {error}.") from None
+    raise ResourceError(f"The model at {archive.as_uri()} has no {MANIFEST} at its top.")
+
+
+def _manifest(content: bytes, model: Path) -> dict[str, Any]:
+    try:
+        manifest = json.loads(content)
+    except ValueError as error:
+        raise ResourceError(
+            f"The {MANIFEST} of the model at {model.as_uri()} is not JSON: {error}."
+        ) from None
+    if not isinstance(manifest, dict) or not isinstance(cast(dict[str, Any], manifest).get("files"), dict):
+        raise ResourceError(f"The {MANIFEST} of the model at {model.as_uri()} names no files.")
+    return cast(dict[str, Any], manifest)
 
 
 def model_folder(bucket: Path, sha256: str) -> Path:
@@ -81,7 +99,6 @@ def publish_model(source: Path, bucket: Path) -> tuple[Path, str]:
     sha256 = model_sha256(source)
     if sha256 is None:
         raise ResourceError(f"{source} holds no model: {MANIFEST} is missing.")
-    verify_model(source, sha256)
     target = model_folder(bucket, sha256)
     target.parent.mkdir(parents=True, exist_ok=True)
     if model_sha256(target) == sha256:

@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal, cast
+from typing import Final, Literal
 
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.local.files import claim, place_file, read_json, remove_claimed, sha256_of, write_json
+from mlcloud.provider.local.log_lines import event_of, read_lines, tail
 from mlcloud.provider.local.processes import ProcessRef
 
 KIND: Final = "training-run"
@@ -127,11 +128,8 @@ class RunFolder:
 
     def is_done(self) -> bool:
         """Whether the trainer said that it has finished: the only sign where nobody waited for it."""
-        try:
-            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
-        except FileNotFoundError:
-            return False
-        return any(event is not None and event.get("event") == "done" for event in map(event_of, lines))
+        events = map(event_of, read_lines(self.log))
+        return any(event is not None and event.get("event") == "done" for event in events)
 
     def failure(self) -> str:
         """Why the trainer failed: its own words, or the end of its log."""
@@ -139,15 +137,7 @@ class RunFolder:
             text = (self.path / "output" / "failure").read_text(encoding="utf-8", errors="replace").strip()
         except FileNotFoundError:
             text = ""
-        return text or self.tail() or "it wrote nothing"
-
-    def tail(self) -> str:
-        """The last lines of the log, messages only."""
-        try:
-            lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()[-_TAIL_LINES:]
-        except FileNotFoundError:
-            return ""
-        return "\n".join(text for text in map(message_of, lines) if text)
+        return text or tail(self.log, _TAIL_LINES) or "it wrote nothing"
 
     def remove(self) -> None:
         """End a trainer that still runs, and remove the folder."""
@@ -155,18 +145,3 @@ class RunFolder:
         if record is not None:
             record.process.end(grace_s=5.0)
         remove_claimed(self.path, KIND)
-
-
-def message_of(line: str) -> str:
-    """What a line of the log says to people."""
-    event = event_of(line)
-    return str(event.get("message", "")) if event is not None else line.strip()
-
-
-def event_of(line: str) -> dict[str, Any] | None:
-    """A line of the trainer's output as an event; None when it is plain text."""
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return cast(dict[str, Any], event) if isinstance(event, dict) else None

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from mlcloud.provider.errors import Cancelled, ResourceError
-from mlcloud.provider.local.models import model_sha256, read_manifest
+from mlcloud.provider.local.log_lines import event_of
+from mlcloud.provider.local.models import model_sha256, verify_model
 from mlcloud.provider.local.processes import ProcessRef, environment
-from mlcloud.provider.local.run_folder import RunFolder, RunRecord, event_of
+from mlcloud.provider.local.run_folder import RunFolder, RunRecord
 from mlcloud.provider.resource import Context
 
 DEFAULT_COMMAND: Final = (sys.executable, "-m", "mlcloud_trainer")
@@ -116,7 +117,7 @@ def _finished(folder: RunFolder, record: RunRecord, child: "subprocess.Popen[byt
         raise ResourceError(
             f"The training run {name} failed{ending}: {folder.failure()}\nIts log: {folder.log}"
         )
-    found: dict[str, object] = read_manifest(folder.model).get("metrics", {})
+    found: dict[str, object] = verify_model(folder.model, sha256).get("metrics", {})
     done = RunRecord(
         status="finished",
         pid=record.pid,

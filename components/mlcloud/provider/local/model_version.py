@@ -1,0 +1,138 @@
+"""A model version: one entry of the registry, for a model that is there and is the one meant."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from typing_extensions import override
+
+from mlcloud.provider.errors import ResourceError
+from mlcloud.provider.fields import options, wire_values
+from mlcloud.provider.local import checks
+from mlcloud.provider.local.files import path_of, read_json, write_json
+from mlcloud.provider.local.models import model_sha256, verify_model
+from mlcloud.provider.resource import Context, Resource
+
+VERSION_LENGTH: Final = 12
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelVersionInputs:
+    """What a model version is made from.
+
+    Attributes:
+        name: name of the model in the registry.
+        registry_directory: absolute path of the registry's folder.
+        model_uri: `file://` URI of the model's folder or archive.
+        model_sha256: the model's SHA-256: of the folder's manifest, or of the archive.
+        metrics: its metrics on held-out rows, by name.
+        stage: what the version is for. Default `live`.
+    """
+
+    name: str = field(metadata=options(replace=True, check=checks.name))
+    registry_directory: str = field(metadata=options(replace=True, check=checks.absolute_path))
+    model_uri: str = field(metadata=options(check=checks.local_uri))
+    model_sha256: str = field(metadata=options(replace=True, check=checks.sha256))
+    metrics: dict[str, float] = field(default_factory=dict[str, float])
+    stage: str = field(default="live", metadata=options(check=checks.name))
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelVersionOutputs:
+    """What a model version offers.
+
+    Attributes:
+        name: name of the model in the registry.
+        version: the first 12 characters of the model's SHA-256.
+        uri: the model's `file://` URI.
+        sha256: the model's SHA-256.
+        stage: what the version is for.
+        metrics: its metrics on held-out rows, by name.
+        entry: absolute path of the registry's entry.
+    """
+
+    name: str
+    version: str
+    uri: str = field(metadata=options(derived_from=("model_uri",)))
+    sha256: str
+    stage: str
+    metrics: dict[str, float]
+    entry: str
+
+
+class ModelVersion(Resource[ModelVersionInputs, ModelVersionOutputs], token="mlcloud:local:ModelVersion"):
+    """Registers a model; the model itself belongs to its bucket."""
+
+    @override
+    def preview(self, new: ModelVersionInputs, old: ModelVersionOutputs | None) -> Mapping[str, object]:
+        """Everything follows from the inputs."""
+        return vars(_outputs(new))
+
+    @override
+    def drift(self, identifier: str, outputs: ModelVersionOutputs) -> list[str]:
+        """The entry may have been removed by hand."""
+        return [] if Path(outputs.entry).is_file() else ["entry"]
+
+    @override
+    def create(self, context: Context, new: ModelVersionInputs) -> tuple[str, ModelVersionOutputs]:
+        """Check the model and write the entry."""
+        outputs = _register(context, new)
+        return f"{outputs.name}/{outputs.version}", outputs
+
+    @override
+    def read(
+        self, context: Context, identifier: str, inputs: ModelVersionInputs, outputs: ModelVersionOutputs
+    ) -> ModelVersionOutputs | None:
+        """Gone when the entry is, or when there is no such model any more."""
+        there = Path(outputs.entry).is_file() and model_sha256(path_of(outputs.uri)) == outputs.sha256
+        return outputs if there else None
+
+    @override
+    def update(
+        self,
+        context: Context,
+        identifier: str,
+        old: ModelVersionInputs,
+        outputs: ModelVersionOutputs,
+        new: ModelVersionInputs,
+    ) -> ModelVersionOutputs:
+        """Check the model and write the entry again."""
+        return _register(context, new)
+
+    @override
+    def delete(self, context: Context, identifier: str, outputs: ModelVersionOutputs) -> None:
+        """Remove the entry, unless another resource has registered the same version since."""
+        entry = Path(outputs.entry)
+        content = read_json(entry)
+        if content is not None and content.get("urn") == context.urn:
+            entry.unlink(missing_ok=True)
+            if not any(entry.parent.iterdir()):
+                entry.parent.rmdir()
+
+
+def _outputs(new: ModelVersionInputs) -> ModelVersionOutputs:
+    version = new.model_sha256[:VERSION_LENGTH]
+    return ModelVersionOutputs(
+        name=new.name,
+        version=version,
+        uri=new.model_uri,
+        sha256=new.model_sha256,
+        stage=new.stage,
+        metrics=new.metrics,
+        entry=str(Path(new.registry_directory) / new.name / f"{version}.json"),
+    )
+
+
+def _register(context: Context, new: ModelVersionInputs) -> ModelVersionOutputs:
+    try:
+        verify_model(path_of(new.model_uri), new.model_sha256)
+    except ResourceError as error:
+        raise ResourceError(
+            f"modelUri: {error} Train it in this stack (`model: training`), or pin a model that is there."
+        ) from None
+    outputs = _outputs(new)
+    entry = Path(outputs.entry)
+    entry.parent.mkdir(parents=True, exist_ok=True)
+    write_json(entry, {**wire_values(outputs), "urn": context.urn})
+    return outputs

@@ -1,0 +1,158 @@
+"""One server process of an endpoint: started with inherited sockets, asked over its private one."""
+
+import contextlib
+import http.client
+import json
+import math
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final, cast
+
+from mlcloud.provider.errors import ResourceError
+from mlcloud.provider.local.log_lines import last_error
+from mlcloud.provider.local.processes import ProcessRef, environment
+from mlcloud.provider.local.serving import HOST, Deployment
+
+_HEALTH_TIMEOUT_S: Final = 1.0
+_SMOKE_TIMEOUT_S: Final = 30.0
+_ERROR_LINES: Final = 5
+_BACKLOG: Final = 1024
+# float32 in ONNX Runtime against float64: predictions agree to about seven digits.
+_RELATIVE_TOLERANCE: Final = 1e-4
+_ABSOLUTE_TOLERANCE: Final = 1e-6
+
+
+class ServerProcess:
+    """A server that answers on a private socket at once, and on the public one from `accept` on."""
+
+    def __init__(self, deployment: Deployment, listener: socket.socket, log: Path) -> None:
+        self._log = log
+        self.accepting = False
+        self.began = time.monotonic()
+        with socket.create_server((HOST, 0)) as private, log.open("ab") as output:
+            self._private_port: int = private.getsockname()[1]
+            inherited = {
+                "MLCLOUD_LISTEN_FD": str(listener.fileno()),
+                "MLCLOUD_PRIVATE_FD": str(private.fileno()),
+            }
+            try:
+                self._process = subprocess.Popen(
+                    [*deployment.command, "serve"],
+                    env=environment({**deployment.environment, **inherited}),
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    pass_fds=(listener.fileno(), private.fileno()),
+                )
+            except OSError as error:
+                raise ResourceError(f"command: the server cannot be started: {error}.") from None
+        self.ref = ProcessRef.of(self._process.pid)
+
+    @property
+    def exit_code(self) -> int | None:
+        """None while it runs."""
+        return self._process.poll()
+
+    def is_ready(self) -> bool:
+        """Whether it answers health over its private socket."""
+        with contextlib.suppress(OSError, http.client.HTTPException):
+            return self._ask("GET", "/ping", None, _HEALTH_TIMEOUT_S)[0] == http.client.OK
+        return False
+
+    def smoke_failure(self, smoke: dict[str, Any]) -> str | None:
+        """Ask for the prediction that the model's manifest expects; None when it comes."""
+        try:
+            status, body = self._ask(
+                "POST", "/invocations", {"instances": [smoke["instance"]]}, _SMOKE_TIMEOUT_S
+            )
+        except (OSError, http.client.HTTPException) as error:
+            return f"it did not answer a prediction: {error or type(error).__name__}"
+        text = body.decode(errors="replace")[:200]
+        if status != http.client.OK:
+            return f"it answered {status} to a row of its own training data: {text}"
+        try:
+            answered = json.loads(body)["predictions"][0]
+        except (ValueError, LookupError, TypeError):
+            return f"its answer has no predictions: {text}"
+        expected = smoke["prediction"]
+        if _same(answered, expected):
+            return None
+        return (
+            f"it predicts {json.dumps(answered)} for a known row, where training gave {json.dumps(expected)}"
+        )
+
+    def accept(self) -> None:
+        """Let it take requests from the public socket."""
+        self.accepting = True
+        self._process.send_signal(signal.SIGUSR1)
+
+    def drain(self) -> None:
+        """Let it finish the requests in flight and end."""
+        self.accepting = False
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """End it at once."""
+        self._process.kill()
+        self._process.wait()
+
+    def last_words(self) -> str:
+        """Its own error line, or the end of its log."""
+        return last_error(self._log, _ERROR_LINES) or "it wrote nothing"
+
+    def _ask(self, method: str, path: str, body: object, timeout_s: float) -> tuple[int, bytes]:
+        connection = http.client.HTTPConnection(HOST, self._private_port, timeout=timeout_s)
+        try:
+            content = None if body is None else json.dumps(body).encode()
+            connection.request(method, path, content, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
+
+def _same(answered: object, expected: object) -> bool:
+    if isinstance(answered, int | float) and isinstance(expected, int | float):
+        return math.isclose(answered, expected, rel_tol=_RELATIVE_TOLERANCE, abs_tol=_ABSOLUTE_TOLERANCE)
+    return answered == expected
+
+
+def open_listener(port: int, *, any_port: bool) -> socket.socket:
+    """The public socket of an endpoint, which outlives every server.
+
+    Args:
+        port: the TCP port, 0 for a free one.
+        any_port: take a free one where this is taken.
+
+    Raises:
+        ResourceError: the port is taken; the message names by whom, as far as this user may see it.
+    """
+    try:
+        return socket.create_server((HOST, port), backlog=_BACKLOG)
+    except OSError as error:
+        if any_port and port != 0:
+            return open_listener(0, any_port=True)
+        owner = _owner_of(port)
+        reason = os.strerror(error.errno or 0) if owner is None else f"{owner} listens there"
+        raise ResourceError(
+            f"port: {HOST}:{port} cannot be used: {reason}. Choose another `port`, or end what uses it."
+        ) from None
+
+
+def _owner_of(port: int) -> str | None:
+    import psutil
+
+    try:
+        connections = cast(Sequence[Any], psutil.net_connections(kind="tcp"))
+    except psutil.AccessDenied:
+        return None
+    for connection in connections:
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            with contextlib.suppress(psutil.Error):
+                return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
+    return None

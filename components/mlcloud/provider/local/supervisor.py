@@ -1,0 +1,314 @@
+"""The supervisor of an endpoint: holds the port, starts generations of servers, and swaps them without a gap.
+
+A process of its own that outlives the update: `python -m mlcloud.provider.local.supervisor DIRECTORY`.
+Requests arrive as a file and a SIGHUP; the answer is the state file. SIGTERM ends the endpoint.
+"""
+
+import os
+import select
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from mlcloud.provider.errors import ResourceError
+from mlcloud.provider.local.processes import ProcessRef
+from mlcloud.provider.local.server_process import ServerProcess, open_listener
+from mlcloud.provider.local.serving import Deployment, EndpointFolder, EndpointState
+
+_TICK_S: Final = 0.05
+_IDLE_S: Final = 30.0
+_FIRST_BACKOFF_S: Final = 0.5
+_LONGEST_BACKOFF_S: Final = 30.0
+# A server that ran this long was healthy: its next crash is a first one again.
+_HEALTHY_S: Final = 60.0
+_LOG_BYTES: Final = 16 * 1024 * 1024
+_KEPT_LOGS: Final = 3
+
+
+@dataclass(kw_only=True)
+class Replica:
+    """One place of a generation: its server now, and how often it has crashed in a row.
+
+    Attributes:
+        server: the server; None while it waits to be started again.
+        crashes: crashes in a row.
+        restart_at: when to start it again, in monotonic seconds.
+    """
+
+    server: ServerProcess | None
+    crashes: int = 0
+    restart_at: float = 0.0
+
+
+@dataclass(kw_only=True)
+class Generation:
+    """The servers of one deployment."""
+
+    deployment: Deployment
+    listener: socket.socket
+    log: Path
+    replicas: list[Replica] = field(default_factory=list[Replica])
+
+    def start(self) -> ServerProcess:
+        """Start one more server of this generation."""
+        return ServerProcess(self.deployment, self.listener, self.log)
+
+    def servers(self) -> list[ServerProcess]:
+        """Those that run, or did at last look."""
+        return [replica.server for replica in self.replicas if replica.server is not None]
+
+
+class Supervisor:
+    """One endpoint."""
+
+    def __init__(self, folder: EndpointFolder, me: ProcessRef) -> None:
+        self._folder = folder
+        self._me = me
+        self._current: Generation | None = None
+        self._starting: Generation | None = None
+        self._draining: list[tuple[ServerProcess, float]] = []
+        self._answered = ""
+        self._error = ""
+        self._generations = 0
+        self._ending = False
+        self._wakeup, wakeup_writer = os.pipe()
+        os.set_blocking(self._wakeup, False)
+        os.set_blocking(wakeup_writer, False)
+        signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
+        for number in (signal.SIGHUP, signal.SIGCHLD):
+            signal.signal(number, _nothing)
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        signal.signal(signal.SIGTERM, self._end)
+
+    def run(self) -> int:
+        """Serve until told to end, or until the first deployment has failed."""
+        while not self._ending:
+            deployment = self._folder.take_request()
+            if deployment is not None:
+                self._answer(deployment)
+                if self._current is None:
+                    break
+            self._look_after()
+            self._wait()
+        self._stop_all()
+        return 0 if self._ending else 1
+
+    # Deployments
+
+    def _answer(self, deployment: Deployment) -> None:
+        try:
+            self._deploy(deployment)
+            self._error = ""
+        except (ResourceError, OSError) as error:
+            self._error = str(error)
+        self._answered = deployment.request_id
+        self._say(f"version {deployment.version}: {self._error or 'serves'}")
+        self._save()
+
+    def _deploy(self, deployment: Deployment) -> None:
+        """Start a generation, ask it in private, let it take over, and let the old one drain."""
+        old = self._current
+        self._generations += 1
+        log = self._folder.logs / f"{self._generations:04d}-{deployment.version}.log"
+        keeps_port = old is not None and deployment.port in (0, old.listener.getsockname()[1])
+        listener = (
+            old.listener
+            if old is not None and keeps_port
+            else open_listener(deployment.port, any_port=deployment.any_port)
+        )
+        new = Generation(deployment=deployment, listener=listener, log=log)
+        self._starting = new
+        try:
+            self._start_all(new)
+        except BaseException:
+            for server in new.servers():
+                server.kill()
+            if not keeps_port:
+                listener.close()
+            raise
+        finally:
+            self._starting = None
+        for server in new.servers():
+            server.accept()
+        self._current = new
+        if old is not None:
+            self._retire(old)
+            if not keeps_port:
+                old.listener.close()
+        self._remove_old_logs()
+
+    def _start_all(self, new: Generation) -> None:
+        deployment = new.deployment
+        for _ in range(deployment.replicas):
+            new.replicas.append(Replica(server=new.start()))
+        self._save()
+        deadline = time.monotonic() + deployment.start_timeout_s
+        for server in new.servers():
+            while not server.is_ready():
+                self._check_alive(server, deployment)
+                if time.monotonic() > deadline:
+                    raise ResourceError(
+                        f"Version {deployment.version} was not ready within {deployment.start_timeout_s:g} s "
+                        f"(startTimeoutS): {server.last_words()}"
+                    )
+                self._look_after()
+                self._wait()
+                if self._ending:
+                    raise ResourceError("The endpoint was told to end.")
+            failure = None if deployment.smoke is None else server.smoke_failure(deployment.smoke)
+            if failure is not None:
+                self._check_alive(server, deployment)
+                raise ResourceError(f"Version {deployment.version} failed its smoke prediction: {failure}.")
+        for server in new.servers():
+            self._check_alive(server, deployment)
+
+    def _check_alive(self, server: ServerProcess, deployment: Deployment) -> None:
+        code = server.exit_code
+        if code is not None:
+            raise ResourceError(
+                f"Version {deployment.version} did not start (exit code {code}): {server.last_words()}"
+            )
+
+    def _retire(self, old: Generation) -> None:
+        deadline = time.monotonic() + old.deployment.drain_timeout_s
+        for server in old.servers():
+            server.drain()
+            self._draining.append((server, deadline))
+
+    # Looking after what runs
+
+    def _look_after(self) -> None:
+        changed = False
+        for server, deadline in list(self._draining):
+            if server.exit_code is None and time.monotonic() > deadline:
+                server.kill()
+            if server.exit_code is not None:
+                self._draining.remove((server, deadline))
+                changed = True
+        if self._current is not None:
+            for replica in self._current.replicas:
+                changed |= self._look_after_replica(self._current, replica)
+            _cap(self._current.log)
+        if changed:
+            self._save()
+
+    def _look_after_replica(self, generation: Generation, replica: Replica) -> bool:
+        """Start a crashed server again, later with each crash; returns whether something changed."""
+        now, server = time.monotonic(), replica.server
+        if server is None:
+            if now < replica.restart_at:
+                return False
+            try:
+                replica.server = generation.start()
+            except (ResourceError, OSError) as error:
+                self._back_off(replica, f"a server does not start: {error}")
+            return True
+        if server.exit_code is not None:
+            if now - server.began > _HEALTHY_S:
+                replica.crashes = 0
+            self._back_off(replica, f"a server ended (exit code {server.exit_code}): {server.last_words()}")
+            return True
+        if not server.accepting and now - server.began > generation.deployment.start_timeout_s:
+            server.kill()
+            self._back_off(replica, "a server was not ready in time")
+            return True
+        if not server.accepting and server.is_ready():
+            server.accept()
+            return True
+        return False
+
+    def _back_off(self, replica: Replica, why: str) -> None:
+        backoff_s = min(_FIRST_BACKOFF_S * 2**replica.crashes, _LONGEST_BACKOFF_S)
+        replica.crashes += 1
+        replica.server, replica.restart_at = None, time.monotonic() + backoff_s
+        self._say(f"{why}; starting it again in {backoff_s:g} s")
+
+    def _wait(self) -> None:
+        """Sleep until a signal arrives or something is due."""
+        now = time.monotonic()
+        timeout_s = _IDLE_S
+        if self._starting is not None or self._draining:
+            timeout_s = _TICK_S
+        for replica in [] if self._current is None else self._current.replicas:
+            if replica.server is None:
+                timeout_s = min(timeout_s, max(0.0, replica.restart_at - now))
+            elif not replica.server.accepting:
+                timeout_s = _TICK_S
+        if select.select([self._wakeup], [], [], timeout_s)[0]:
+            os.read(self._wakeup, 4096)
+
+    def _stop_all(self) -> None:
+        if self._current is not None:
+            self._retire(self._current)
+            self._current.listener.close()
+            self._current = None
+        while self._draining:
+            self._wait()
+            self._look_after()
+        self._save()
+
+    def _end(self, signum: int, frame: object) -> None:
+        del signum, frame
+        self._ending = True
+
+    # What others see
+
+    def _save(self) -> None:
+        servers = [server for server, _ in self._draining]
+        for generation in (self._current, self._starting):
+            servers.extend([] if generation is None else generation.servers())
+        current = self._current
+        self._folder.write_state(
+            EndpointState(
+                supervisor=self._me,
+                servers=tuple(server.ref for server in servers if server.ref is not None),
+                port=0 if current is None else current.listener.getsockname()[1],
+                version="" if current is None else current.deployment.version,
+                ready=0 if current is None else sum(server.accepting for server in current.servers()),
+                answered=self._answered,
+                error=self._error,
+            )
+        )
+
+    def _say(self, message: str) -> None:
+        sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {message}\n")
+        sys.stderr.flush()
+
+    def _remove_old_logs(self) -> None:
+        for log in sorted(self._folder.logs.glob("*.log"))[:-_KEPT_LOGS]:
+            log.unlink()
+            log.with_suffix(".log.1").unlink(missing_ok=True)
+
+
+def _nothing(signum: int, frame: object) -> None:
+    """Only wake the loop."""
+    del signum, frame
+
+
+def _cap(log: Path) -> None:
+    """Keep a log below its cap: its content moves to `.1`, and the servers go on appending from the start."""
+    try:
+        if log.stat().st_size > _LOG_BYTES:
+            shutil.copyfile(log, log.with_suffix(".log.1"))
+            os.truncate(log, 0)
+    except FileNotFoundError:
+        return
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Supervise the endpoint in the given directory."""
+    me = ProcessRef.of(os.getpid())
+    if len(arguments) != 1 or me is None:
+        sys.stderr.write("usage: python -m mlcloud.provider.local.supervisor DIRECTORY\n")
+        return 2
+    return Supervisor(EndpointFolder(path=Path(arguments[0])), me).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

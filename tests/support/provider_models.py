@@ -1,0 +1,37 @@
+"""Model folders for the fake server: whole, content-addressed, with a manifest that verifies."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Model:
+    folder: Path
+    sha256: str
+
+    @property
+    def uri(self) -> str:
+        return f"{self.folder.as_uri()}/"
+
+    @property
+    def version(self) -> str:
+        return self.sha256[:12]
+
+
+def make_model(bucket: Path, prediction: object, *, mode: str = "ok", promised: object = None) -> Model:
+    """A model that predicts one value; `promised` is what its manifest says instead."""
+    content = json.dumps({"prediction": prediction, "mode": mode}).encode()
+    manifest = {
+        "metrics": {"accuracy": 0.9},
+        "smoke": {"instance": {"a": 1}, "prediction": prediction if promised is None else promised},
+        "files": {"model.skops": {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}},
+    }
+    text = json.dumps(manifest)
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    folder = bucket / "models" / sha256
+    folder.mkdir(parents=True)
+    (folder / "model.skops").write_bytes(content)
+    (folder / "manifest.json").write_text(text)
+    return Model(folder, sha256)

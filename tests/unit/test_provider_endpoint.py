@@ -1,0 +1,350 @@
+"""Endpoints over the plugin's gRPC: real processes and sockets, with a stand-in for the trainer's server."""
+
+import json
+import os
+import signal
+import socket
+import stat
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+import pytest
+from support.provider_models import Model, make_model
+from support.provider_plugin import Plugin, RefusedError
+
+ENDPOINT = "mlcloud:local:Endpoint"
+FAKE_SERVER = Path(__file__).parents[1] / "support" / "provider_fake_server.py"
+
+
+@pytest.fixture(scope="module")
+def plugin() -> Iterator[Plugin]:
+    started = Plugin()
+    yield started
+    assert started.close() == ("", "")
+
+
+@dataclass
+class Place:
+    """A folder for endpoints and their models, and the processes that were seen there."""
+
+    root: Path
+    seen: dict[int, psutil.Process] = field(default_factory=dict)
+
+    def model(self, prediction: object, **options: Any) -> Model:
+        return make_model(self.root / "bucket", prediction, **options)
+
+    def inputs(self, model: Model, **more: Any) -> dict[str, Any]:
+        return {
+            "name": "tumours",
+            "directory": str(self.root / "endpoint"),
+            "modelUri": model.uri,
+            "modelSha256": model.sha256,
+            "command": [sys.executable, str(FAKE_SERVER)],
+            "startTimeoutS": 10.0,
+            **more,
+        }
+
+    def state(self) -> dict[str, Any]:
+        content = json.loads((self.root / "endpoint" / "state.json").read_text())
+        for ref in (content["supervisor"], *content["servers"]):
+            if psutil.pid_exists(ref["pid"]):
+                self.seen.setdefault(ref["pid"], psutil.Process(ref["pid"]))
+        return content
+
+    def supervisor(self) -> psutil.Process:
+        return psutil.Process(self.state()["supervisor"]["pid"])
+
+    def servers(self) -> list[psutil.Process]:
+        return [psutil.Process(ref["pid"]) for ref in self.state()["servers"]]
+
+
+@pytest.fixture
+def place(plugin: Plugin, tmp_path: Path) -> Iterator[Place]:
+    used = Place(tmp_path)
+    yield used
+    leftover = plugin.resource(ENDPOINT)
+    directory = str(tmp_path / "endpoint")
+    if Path(directory).exists():
+        used.state()
+        leftover.id = directory
+        leftover.outputs = {
+            **dict.fromkeys(("name", "url", "modelUri", "modelSha256", "modelVersion", "status", "logs"), ""),
+            **{"port": 1.0, "replicas": 1.0, "directory": directory, "drainTimeoutS": 1.0},
+        }
+        leftover.delete()
+    assert all(map(has_ended, used.seen.values()))
+
+
+def ask(outputs: dict[str, Any], **request: Any) -> httpx.Response:
+    return httpx.post(f"{outputs['url']}/invocations", json={"instances": [{"a": 1}], **request}, timeout=10)
+
+
+def predicted(outputs: dict[str, Any]) -> object:
+    answer = ask(outputs)
+    assert answer.status_code == 200
+    return answer.json()["predictions"][0]
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
+
+
+def test_an_endpoint_serves_its_model_and_deleting_it_frees_everything(plugin: Plugin, place: Place) -> None:
+    endpoint = plugin.resource(ENDPOINT)
+    model = place.model("B")
+    inputs = place.inputs(model)
+    previewed = endpoint.preview(inputs)
+    assert repr(previewed["url"]) == "UNKNOWN"
+    assert previewed["modelVersion"] == model.version
+
+    outputs = endpoint.create(inputs)
+
+    assert outputs["url"] == f"http://127.0.0.1:{outputs['port']:g}"
+    answer = ask(outputs)
+    assert answer.json()["predictions"] == ["B"]
+    assert answer.headers["x-model-version"] == model.version == outputs["modelVersion"]
+    assert endpoint.read() == outputs
+    assert endpoint.kinds(inputs) == {}
+    assert list(Path(outputs["logs"]).glob("*.log"))
+    supervisor, servers = place.supervisor(), place.servers()
+    endpoint.delete()
+    endpoint.delete()
+    assert all(map(has_ended, (supervisor, *servers)))
+    assert is_free(int(outputs["port"]))
+    assert not Path(inputs["directory"]).exists()
+
+
+def test_the_endpoint_outlives_the_plugin_and_ctrl_c(place: Place) -> None:
+    first = Plugin()
+    endpoint = first.resource(ENDPOINT)
+    outputs = endpoint.create(place.inputs(place.model("B")))
+    assert os.getsid(place.supervisor().pid) == place.supervisor().pid
+    first.close()
+    place.supervisor().send_signal(signal.SIGINT)
+    for server in place.servers():
+        server.send_signal(signal.SIGINT)
+    assert predicted(outputs) == "B"
+
+
+def test_the_folder_is_private_because_the_environment_may_hold_secrets(plugin: Plugin, place: Place) -> None:
+    inputs = place.inputs(place.model("B"), environment={"TOKEN": "s3cret"})
+    plugin.resource(ENDPOINT).create(inputs)
+    directory = place.root / "endpoint"
+    assert stat.S_IMODE(directory.stat().st_mode) == 0o700
+    texts = [path.read_text() for path in directory.rglob("*") if path.is_file()]
+    assert not any("s3cret" in text for text in texts)
+
+
+def test_a_new_model_takes_over_behind_the_same_port_and_no_request_is_lost(
+    plugin: Plugin, place: Place
+) -> None:
+    endpoint = plugin.resource(ENDPOINT)
+    old, new = place.model("old"), place.model("new")
+    outputs = endpoint.create(place.inputs(old))
+    changed = place.inputs(new)
+    assert set(endpoint.kinds(changed)) == {"modelUri", "modelSha256"}
+    assert not endpoint.diff(changed).replaces
+    assert endpoint.preview(changed)["url"] == outputs["url"]
+
+    answers: list[object] = []
+    stop = threading.Event()
+
+    def keep_asking() -> None:
+        while not stop.is_set():
+            try:
+                answers.append(ask(outputs).json()["predictions"][0])
+            except httpx.HTTPError as error:
+                answers.append(error)
+
+    slow: list[httpx.Response] = []
+    threads = [threading.Thread(target=keep_asking) for _ in range(3)]
+    threads.append(threading.Thread(target=lambda: slow.append(ask(outputs, sleep_s=1.5))))
+    for thread in threads:
+        thread.start()
+    time.sleep(0.3)
+    updated = endpoint.update(changed)
+    time.sleep(0.3)
+    stop.set()
+    for thread in threads:
+        thread.join(timeout=10)
+
+    assert {"old", "new"} == set(answers)
+    assert slow[0].json()["predictions"] == ["old"]
+    assert updated["url"] == outputs["url"]
+    assert updated["modelVersion"] == new.version
+    assert predicted(updated) == "new"
+    eventually(lambda: len(place.servers()) == 1)
+
+
+@pytest.mark.parametrize(
+    ("broken", "reason"),
+    [
+        ({"mode": "refuse"}, r"did not start \(exit code 1\): The model has a type that is not allowed\."),
+        ({"mode": "hang"}, r"was not ready within 0\.5 s \(startTimeoutS\)"),
+        ({"promised": "M"}, r'smoke prediction: it predicts "B" for a known row, where training gave "M"'),
+    ],
+)
+def test_a_new_version_that_does_not_work_leaves_the_old_one_serving(
+    plugin: Plugin, place: Place, broken: dict[str, Any], reason: str
+) -> None:
+    endpoint = plugin.resource(ENDPOINT)
+    good, bad = place.model("good"), place.model("B", **broken)
+    inputs = place.inputs(good)
+    outputs = endpoint.create(inputs)
+    before = [server.pid for server in place.servers()]
+
+    with pytest.raises(RefusedError, match=reason) as refused:
+        endpoint.update(place.inputs(bad, startTimeoutS=0.5 if broken.get("mode") == "hang" else 10.0))
+
+    assert f"Version {good.version} keeps serving." in refused.value.message
+    assert predicted(outputs) == "good"
+    assert [server.pid for server in place.servers()] == before
+    assert endpoint.kinds(inputs) == {}
+    assert endpoint.read() == outputs
+
+
+@pytest.mark.parametrize("broken", [{"mode": "refuse"}, {"mode": "hang"}, {"promised": "M"}])
+def test_a_first_version_that_does_not_work_leaves_nothing(
+    plugin: Plugin, place: Place, broken: dict[str, Any]
+) -> None:
+    port = free_port()
+    inputs = place.inputs(place.model("B", **broken), port=float(port), startTimeoutS=0.8)
+    with pytest.raises(RefusedError, match="Version "):
+        plugin.resource(ENDPOINT).create(inputs)
+    assert not (place.root / "endpoint").exists()
+    assert is_free(port)
+
+
+def test_a_taken_port_is_named_with_its_owner_and_leaves_nothing(plugin: Plugin, place: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        inputs = place.inputs(place.model("B"), port=float(port))
+        with pytest.raises(RefusedError, match=rf"port: 127\.0\.0\.1:{port} cannot be used: .*{os.getpid()}"):
+            plugin.resource(ENDPOINT).create(inputs)
+        assert not (place.root / "endpoint").exists()
+
+        endpoint = plugin.resource(ENDPOINT)
+        outputs = endpoint.create(place.inputs(place.model("C")))
+        with pytest.raises(RefusedError, match="cannot be used"):
+            endpoint.update({**endpoint.inputs, "port": float(port)})
+        assert predicted(outputs) == "C"
+
+
+def test_a_changed_port_moves_the_endpoint(plugin: Plugin, place: Place) -> None:
+    endpoint = plugin.resource(ENDPOINT)
+    outputs = endpoint.create(place.inputs(place.model("B")))
+    port = free_port()
+    moved = endpoint.update({**endpoint.inputs, "port": float(port)})
+    assert moved["url"] == f"http://127.0.0.1:{port}"
+    assert predicted(moved) == "B"
+    eventually(lambda: is_free(int(outputs["port"])))
+
+
+def test_a_model_that_is_not_there_or_was_tampered_with_is_never_started(
+    plugin: Plugin, place: Place
+) -> None:
+    model = place.model("B")
+    (model.folder / "model.skops").write_text('{"prediction": "evil", "mode": "ok"}')
+    with pytest.raises(RefusedError, match=r"modelUri: The file model\.skops"):
+        plugin.resource(ENDPOINT).create(place.inputs(model))
+    with pytest.raises(RefusedError, match="modelUri: There is no model"):
+        plugin.resource(ENDPOINT).create(place.inputs(Model(place.root / "none", model.sha256)))
+    assert not (place.root / "endpoint").exists()
+
+
+def test_a_crashed_server_is_started_again(plugin: Plugin, place: Place) -> None:
+    endpoint = plugin.resource(ENDPOINT)
+    outputs = endpoint.create(place.inputs(place.model("B", mode="die")))
+    (server,) = place.servers()
+    ask(outputs, kill=True)
+    eventually(lambda: has_ended(server))
+    assert predicted(outputs) == "B"
+    eventually(lambda: place.state()["ready"] == 1)
+    assert [process.pid for process in place.servers()] != [server.pid]
+    assert "exit code 9" in (place.root / "endpoint" / "supervisor.log").read_text()
+
+
+def test_replicas_share_the_port_and_are_changed_by_an_update(plugin: Plugin, place: Place) -> None:
+    endpoint = plugin.resource(ENDPOINT)
+    outputs = endpoint.create(place.inputs(place.model("B"), replicas=2.0))
+    assert outputs["replicas"] == 2
+    assert len(place.servers()) == 2
+    endpoint.update({**endpoint.inputs, "replicas": 1.0})
+    eventually(lambda: len(place.servers()) == 1)
+    assert predicted(outputs) == "B"
+
+
+def test_a_killed_endpoint_is_ill_at_refresh_and_the_next_update_starts_it_on_the_same_port(
+    plugin: Plugin, place: Place
+) -> None:
+    endpoint = plugin.resource(ENDPOINT)
+    inputs = place.inputs(place.model("B"))
+    outputs = endpoint.create(inputs)
+    supervisor, (server,) = place.supervisor(), place.servers()
+    supervisor.kill()
+    eventually(lambda: has_ended(supervisor))
+
+    assert endpoint.kinds(inputs) == {"status": "UPDATE"}
+    with pytest.raises(RefusedError, match="supervisor does not run") as refused:
+        endpoint.read()
+    assert refused.value.init_failure is not None
+    assert refused.value.init_failure.id == endpoint.id
+    assert refused.value.init_failure.properties.fields["url"].string_value == outputs["url"]
+    assert list(refused.value.init_failure.reasons)
+
+    assert endpoint.update(inputs) == outputs
+    assert has_ended(server)
+    assert predicted(outputs) == "B"
+    assert endpoint.kinds(inputs) == {}
+
+
+def test_an_endpoint_whose_folder_is_gone_is_gone(plugin: Plugin, place: Place) -> None:
+    endpoint = plugin.resource(ENDPOINT)
+    endpoint.create(place.inputs(place.model("B")))
+    supervisor, servers = place.supervisor(), place.servers()
+    endpoint.delete()
+    assert endpoint.read() is None
+    assert all(map(has_ended, (supervisor, *servers)))
+
+
+def test_another_folder_replaces_the_endpoint_after_the_old_one_has_ended(
+    plugin: Plugin, place: Place
+) -> None:
+    endpoint = plugin.resource(ENDPOINT)
+    inputs = place.inputs(place.model("B"))
+    endpoint.create(inputs)
+    found = endpoint.diff({**inputs, "directory": str(place.root / "other")})
+    assert list(found.replaces) == ["directory"]
+    assert found.deleteBeforeReplace
+
+
+def test_numbers_out_of_range_are_refused_together(plugin: Plugin, place: Place) -> None:
+    problems = plugin.resource(ENDPOINT).check(
+        place.inputs(Model(place.root, "abc"), port=80.0, replicas=0.0, startTimeoutS=0.0)
+    )
+    assert set(problems) == {"modelSha256", "port", "replicas", "startTimeoutS"}
+    assert problems["port"] == "80 is not a port from 1024 to 65535."
