@@ -13,8 +13,9 @@ from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.empty_pb2 import Empty
 from google.rpc.status_pb2 import Status
 from mlcloud.embedded import values
+from mlcloud.embedded.checkpoint import verify_integrity
 from mlcloud.embedded.engine import Engine, Result, Target
-from mlcloud.embedded.events import Diagnostic, Event, ResourceEnded
+from mlcloud.embedded.events import Diagnostic, Event, ResourceEnded, Summary
 from mlcloud.embedded.plan import Plan
 from mlcloud.embedded.records import ResourceRecord, Snapshot
 from pulumi import CustomResource, ResourceOptions
@@ -87,7 +88,7 @@ class ThingProvider:
         with self.lock:
             self.serial += 1
             thing_id = f"thing-{self.serial}"
-            self.things[thing_id] = {**values.from_struct(request.properties), "serial": self.serial}
+            self.things[thing_id] = {**values.from_struct(request.properties), "serial": f"s{self.serial}"}
         self._maybe_broken(request, thing_id, context)
         return provider_pb2.CreateResponse(id=thing_id, properties=values.to_struct(self.things[thing_id]))
 
@@ -166,6 +167,8 @@ class MemoryState:
         return deepcopy(self.snapshot)
 
     def write(self, snapshot: Snapshot) -> None:
+        # Whatever is written must be a state that can be opened again, also in the middle of a run.
+        verify_integrity(snapshot)
         self.snapshot = deepcopy(snapshot)
         self.written.append(self.snapshot)
 
@@ -222,6 +225,11 @@ class Stack:
         """The operations that succeeded in the last run, in order, but those of the stack itself."""
         ended = (event for event in self.events if isinstance(event, ResourceEnded))
         return [(event.op, event.name) for event in ended if event.type != "pulumi:pulumi:Stack"]
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """What the last run counted."""
+        return next(event.counts for event in self.events if isinstance(event, Summary))
 
     @property
     def resources(self) -> dict[str, ResourceRecord]:
