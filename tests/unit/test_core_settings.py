@@ -388,3 +388,18 @@ def test_reading_settings_needs_no_pulumi():
 
 def test_a_wrong_cloud_brings_no_further_problems():
     assert only_problem(cloud="asw", region="eu-central-1", environment="prod").path == "mlcloud:cloud"
+
+
+@pytest.mark.parametrize(
+    ("keys", "task"),
+    [
+        ({}, None),
+        ({"task": "regression"}, "regression"),
+        ({"estimator": "linear_regression"}, "regression"),
+        ({"estimator": "logistic_regression"}, "classification"),
+    ],
+)
+def test_an_estimator_that_can_do_one_task_alone_implies_it(keys: dict[str, Any], task: str | None):
+    found = read(training=training(**keys)).training
+    assert found is not None
+    assert found.implied_task == task

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StrictBool, StrictStr, Tag
 
-from mlcloud.core.metrics import Estimator, MetricName, Task
+from mlcloud.core.metrics import TASKS_OF, Estimator, MetricName, Task
 
 Cloud = Literal["local", "aws", "gcp", "azure"]
 Environment = Literal["dev", "staging", "prod"]
@@ -142,6 +142,12 @@ class Training(Section):
     compute: TrainingCompute = Field(
         default_factory=TrainingCompute, description="The machines of a run in a cloud."
     )
+
+    @property
+    def implied_task(self) -> Task | None:
+        """What is learned, as `task` or an estimator of one task says; None where the data will tell."""
+        can = TASKS_OF[self.estimator]
+        return self.task if self.task is not None else can[0] if len(can) == 1 else None
 
 
 class ModelPin(Section):
