@@ -13,6 +13,7 @@ import orjson
 from mlcloud_trainer.manifest import InputColumn
 from mlcloud_trainer.serving.errors import BadRequestError, TooLargeError, joined
 from mlcloud_trainer.serving.rows import MAX_PROBLEMS, Batch, RowReader, Values
+from mlcloud_trainer.training.reading import MISSING_WORDS
 
 # A body below this size cannot hold enough values to be worth a count.
 COUNT_FROM_BYTES = 4096
@@ -110,7 +111,9 @@ def read_json_lines(body: bytes, reader: RowReader) -> Batch:
 
 
 def read_csv_rows(body: bytes, reader: RowReader, *, header: bool | None) -> Batch:
-    """Comma-separated rows, UTF-8, quoted as in RFC 4180; an empty cell is a missing value.
+    """Comma-separated rows, UTF-8, quoted as in RFC 4180.
+
+    A cell is missing when it is empty or one of the words that mean it in training data, such as NaN.
 
     Args:
         body: The request's body.
@@ -189,7 +192,7 @@ def _cell_problem(where: str, cell: str, column: InputColumn) -> str:
 
 def _number_cell(cell: str) -> object:
     text = cell.strip()
-    if not text:
+    if text in MISSING_WORDS:
         return None
     # float() alone would also take nan, inf, 1_000 and digits of other scripts.
     if not _NUMBER.fullmatch(text):
@@ -198,16 +201,16 @@ def _number_cell(cell: str) -> object:
 
 
 def _boolean_cell(cell: str) -> object:
-    text = cell.strip().lower()
-    if not text:
+    if cell.strip() in MISSING_WORDS:
         return None
+    text = cell.strip().lower()
     if text not in _BOOLEANS:
         raise ValueError(cell)
     return _BOOLEANS[text]
 
 
 def _text_cell(cell: str) -> object:
-    return cell
+    return None if cell in MISSING_WORDS else cell
 
 
 _CELL_READERS: Mapping[str, Callable[[str], object]] = {

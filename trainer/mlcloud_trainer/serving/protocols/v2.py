@@ -120,7 +120,8 @@ def _split(request: Request) -> tuple[bytes, BinaryPart]:
 
 
 def _batch(tensors: Sequence[Tensor], reader: RowReader) -> Batch:
-    if len(tensors) == 1 and tensors[0].name not in reader.names:
+    # Without string features a single tensor of another name is a matrix of all of them.
+    if len(tensors) == 1 and tensors[0].name not in reader.names and not any(reader.is_text):
         return _matrix(tensors[0], reader)
     problems = list(reader.name_problems([tensor.name for tensor in tensors], "inputs"))
     by_name = {tensor.name: tensor for tensor in tensors}
@@ -147,12 +148,9 @@ def _batch(tensors: Sequence[Tensor], reader: RowReader) -> Batch:
 
 
 def _matrix(tensor: Tensor, reader: RowReader) -> Batch:
-    """One tensor with all features, which only a model without strings can take."""
-    if any(reader.is_text) or tensor.datatype == "BYTES":
-        raise BadRequestError(
-            f"inputs: {tensor.name[:80]!r} is not a feature; "
-            "this request needs one tensor a feature, named after it"
-        )
+    """One tensor with all features."""
+    if tensor.datatype == "BYTES":
+        raise BadRequestError("inputs[0].datatype: is BYTES, expected a number or BOOL")
     if len(tensor.shape) != 2 or tensor.shape[1] != reader.width:
         raise BadRequestError(
             f"inputs[0].shape: is {list(tensor.shape)}, the model has {reader.width} features: "

@@ -80,4 +80,9 @@ ALLOWED_NODES: Mapping[str, frozenset[str]] = {
 
 # What skops itself does not trust by default although the pipelines above need it. A tree's node indices are
 # checked after loading, before the first prediction.
-TRUSTED = ("numpy.dtype", "sklearn.tree._tree.Tree")
+TRUSTED = (
+    "numpy.dtype",
+    "sklearn.calibration._CalibratedClassifier",
+    "sklearn.calibration._SigmoidCalibration",
+    "sklearn.tree._tree.Tree",
+)
