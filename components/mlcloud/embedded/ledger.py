@@ -80,8 +80,7 @@ class Ledger:
         """The resource is in the state now, in the place of ``old``."""
         with self._lock:
             self._news.append(new)
-            if old is not None:
-                self.drop(old)
+            self._base = [record for record in self._base if record is not old]
             self._pending = [
                 item for item in self._pending if item.resource.urn != new.urn or item.resource is new
             ]
