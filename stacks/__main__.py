@@ -1,9 +1,6 @@
 """The Pulumi program of every stack: reads the stack's config and builds the stack on its cloud."""
 
-from pathlib import Path
-
 import pulumi
-import pulumi.runtime
 from mlcloud.core.context import StackContext
 from mlcloud.core.errors import UserError
 from mlcloud.core.settings import from_pulumi_config
@@ -11,12 +8,7 @@ from mlcloud.core.stacks import build_stack
 
 try:
     settings = from_pulumi_config()
-    context = StackContext.of(
-        settings,
-        project=pulumi.get_project(),
-        stack=pulumi.get_stack(),
-        root=Path(pulumi.runtime.get_root_directory()),
-    )
+    context = StackContext.from_pulumi(settings)
     outputs = build_stack(settings, context)
 except UserError as error:
     # A run error is shown as its message alone, under both engines.

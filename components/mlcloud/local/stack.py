@@ -69,7 +69,7 @@ def _data_file(settings: Settings, context: StackContext) -> DataFile | None:
     return check_data_file(
         context.file(settings.data.path),
         target=settings.training.target,
-        task=settings.training.task,
+        task=settings.training.implied_task,
         file_format=settings.data.format,
     )
 

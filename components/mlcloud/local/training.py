@@ -1,5 +1,6 @@
 """Training on this machine: the trainer as a process, behind a metric gate."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,7 +40,7 @@ class LocalTraining(pulumi.ComponentResource):
     name: pulumi.Output[str]
     model_uri: pulumi.Output[str]
     model_sha256: pulumi.Output[str]
-    metrics: pulumi.Output[dict[str, float]]
+    metrics: pulumi.Output[Mapping[str, float]]
     report: pulumi.Output[str]
     """Absolute path of the HTML report."""
     logs: pulumi.Output[str]
