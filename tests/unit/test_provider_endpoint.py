@@ -1,5 +1,6 @@
 """Endpoints over the plugin's gRPC: real processes and sockets, with a stand-in for the trainer's server."""
 
+import contextlib
 import json
 import os
 import signal
@@ -54,15 +55,17 @@ class Place:
     def state(self) -> dict[str, Any]:
         content = json.loads((self.root / "endpoint" / "state.json").read_text())
         for ref in (content["supervisor"], *content["servers"]):
-            if psutil.pid_exists(ref["pid"]):
+            with contextlib.suppress(psutil.NoSuchProcess):
                 self.seen.setdefault(ref["pid"], psutil.Process(ref["pid"]))
         return content
 
     def supervisor(self) -> psutil.Process:
-        return psutil.Process(self.state()["supervisor"]["pid"])
+        return self.seen[self.state()["supervisor"]["pid"]]
 
     def servers(self) -> list[psutil.Process]:
-        return [psutil.Process(ref["pid"]) for ref in self.state()["servers"]]
+        """Those that run: one that has ended may still be in the state for a moment."""
+        pids = [ref["pid"] for ref in self.state()["servers"]]
+        return [self.seen[pid] for pid in pids if pid in self.seen and not has_ended(self.seen[pid])]
 
 
 @pytest.fixture
