@@ -77,7 +77,7 @@ def csv_text(header: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
 
 
 def mixed_rows(rows: int = 120, seed: int = 1) -> tuple[list[str], list[list[object]]]:
-    """Numbers, integers, booleans and texts with missing values; `grade` has three classes, `price` is a number."""
+    """Four types of columns with missing values; `grade` has three classes, `price` is a number."""
     generator = np.random.default_rng(seed)
     header = ["city", "area_m2", "rooms", "balcony", "heating", "grade", "price"]
     made: list[list[object]] = []
@@ -87,9 +87,8 @@ def mixed_rows(rows: int = 120, seed: int = 1) -> tuple[list[str], list[list[obj
         city = str(generator.choice(["Bern", "Genève", "Zürich, ZH"]))
         heating = str(generator.choice(["gas", "heat pump"]))
         balcony = bool(generator.integers(0, 2))
-        price = (
-            900 * area + 5000 * rooms + 40000 * (city == "Bern") + 9000 * balcony + generator.normal(0, 4000)
-        )
+        price = 900 * area + 5000 * rooms + 40000 * (city == "Bern") + 9000 * balcony
+        price += float(generator.normal(0, 4000))
         grade = "ABC"[int(price > 70_000) + int(price > 130_000)]
         row: list[object] = [city, area, rooms, str(balcony).lower(), heating]
         row = [None if generator.random() < 0.08 else value for value in row]

@@ -140,14 +140,16 @@ class Reader:
         return tuple(value for value in values if isinstance(value, (str, int, float, bool)))
 
     def counts(self, key: str) -> tuple[tuple[int, ...], ...]:
-        """A list of lists of whole numbers."""
-        rows = [
-            cast("list[object]", row) for row in self._list(key, "a table of counts") if isinstance(row, list)
-        ]
-        table = tuple(tuple(count for count in row if isinstance(count, int)) for row in rows)
-        if [len(row) for row in table] != [len(row) for row in rows]:
-            self._note(key, "a table of counts")
-        return table
+        """A list of lists of whole numbers from 0 up."""
+        table: list[tuple[int, ...]] = []
+        for row in self._list(key, "a table of counts"):
+            counts = cast("list[object]", row) if isinstance(row, list) else [None]
+            known = [count for count in counts if isinstance(count, int) and not isinstance(count, bool)]
+            if len(known) != len(counts) or min(known, default=0) < 0:
+                self._note(key, "a table of whole numbers from 0 up")
+                return ()
+            table.append(tuple(known))
+        return tuple(table)
 
     def scalars(self, key: str) -> dict[str, Scalar]:
         """An object of scalars."""

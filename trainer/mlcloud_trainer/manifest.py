@@ -22,10 +22,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal, TypeAlias, cast
 
 from mlcloud_trainer._manifest_reading import ManifestError, Reader
+from mlcloud_trainer._manifest_rules import inconsistencies
 
 __all__ = [
     "MANIFEST_NAME",
@@ -300,7 +301,7 @@ def parse_manifest(content: bytes) -> Manifest:
             [f'{MANIFEST_NAME}: expected format "{FORMAT}" version {FORMAT_VERSION}; this is another format']
         )
     manifest = _read(root)
-    problems = root.problems or _inconsistencies(manifest)
+    problems = root.problems or inconsistencies(manifest)
     if problems:
         raise ManifestError(problems)
     return manifest
@@ -384,32 +385,6 @@ def _read_onnx(onnx: Reader) -> OnnxLayout:
         label=outputs.text("label"),
         probabilities=outputs.text("probabilities") if outputs.has("probabilities") else None,
     )
-
-
-def _inconsistencies(manifest: Manifest) -> list[str]:
-    """Contradictions between keys that would otherwise surface as a wrong answer."""
-    problems: list[str] = []
-    if (manifest.task == "classification") != bool(manifest.classes):
-        problems.append("classes: a classification model lists its classes, a regression model has none")
-    if not manifest.inputs:
-        problems.append("schema.inputs: is empty, a model has at least one feature")
-    names = [column.name for column in manifest.inputs]
-    if len(set(names)) != len(names):
-        problems.append("schema.inputs: a feature is listed twice")
-    if f"model.{manifest.runtime}" not in manifest.files:
-        problems.append(
-            f"files: the runtime is {manifest.runtime}, but model.{manifest.runtime} is not listed"
-        )
-    for name in manifest.files:
-        if name in (MANIFEST_NAME, ".", "..") or PurePosixPath(name).name != name or "\\" in name:
-            problems.append(f"files.{name!r}: is not a plain file name of the model folder")
-    if manifest.runtime == "onnx" and manifest.onnx is None:
-        problems.append("onnx: is missing, but the runtime is onnx")
-    if manifest.onnx is not None:
-        held = [feature for tensor in manifest.onnx.inputs for feature in tensor.features]
-        if sorted(held) != sorted(names):
-            problems.append("onnx.inputs: do not hold each feature of schema.inputs exactly once")
-    return problems
 
 
 def verify_files(folder: Path, manifest: Manifest) -> None:

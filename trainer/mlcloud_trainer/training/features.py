@@ -25,7 +25,7 @@ from mlcloud_trainer.training.errors import TrainingError
 
 MAX_CATEGORIES = 100
 MIN_DISTINCT_IDENTIFIERS = 20
-IDENTIFIER_NAME = re.compile(r"(?i)^(.*[_\s-])?(id|uuid|guid|index|row)$|.*[a-z]I[Dd]$")
+IDENTIFIER_NAME = re.compile(r"(?i:(.*[_\s-])?(id|uuid|guid|index|row))|.*[a-z]I[Dd]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +112,6 @@ def _reason_to_suspect(column: Column, distinct: int, present: int) -> str | Non
         return f"has {distinct} different texts, more than {MAX_CATEGORIES}{hint}"
     if column.type == "string" and distinct >= MIN_DISTINCT_IDENTIFIERS and distinct > present / 2:
         return f"has a text of its own in most rows ({distinct} of {present}){hint}"
-    if column.type == "integer" and distinct == present and IDENTIFIER_NAME.match(column.name):
+    if column.type == "integer" and distinct == present and IDENTIFIER_NAME.fullmatch(column.name):
         return "identifies rows: a different whole number in each, under the name of an identifier"
     return None

@@ -58,6 +58,7 @@ def run(layout: Layout) -> int:
 
     progress = Progress(total_steps=STEPS)
     try:
+        layout.failure_file.unlink(missing_ok=True)
         if not trains_here(layout):
             progress.finish("Another host of this job trains; there is nothing to do on this one")
             return 0

@@ -1,6 +1,7 @@
 """Reads CSV and Parquet files into one table.
 
-CSV: UTF-8, a header line, and a comma, semicolon or tab as delimiter (the one that the header has most of).
+CSV: UTF-8, a header line, and a comma, semicolon or tab as delimiter (the one that the header has most
+of, outside quotes).
 Every column is first read as text, so that its type follows from all of its values and not from the first
 few. A cell is missing when it is empty or one of `MISSING_WORDS`, quoted or not.
 """
@@ -11,6 +12,7 @@ import csv
 import hashlib
 import io
 import itertools
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -165,7 +167,7 @@ def _read_csv(content: bytes) -> Any:
 def _read_header(content: bytes) -> tuple[list[str], str]:
     lines = io.TextIOWrapper(io.BytesIO(content), encoding="utf-8", newline="")
     first = lines.readline()
-    delimiter = max(DELIMITERS, key=first.count)
+    delimiter = max(DELIMITERS, key=re.sub('"[^"]*"', "", first).count)
     try:
         # A quoted name may hold line breaks, so that the csv module gets the following lines too.
         reader = csv.reader(itertools.chain([first], lines), delimiter=delimiter)
