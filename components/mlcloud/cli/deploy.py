@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from mlcloud.cli.commands import AddCommand
+from mlcloud.cli.commands import AddCommand, terminal
 from mlcloud.cli.display import Display, diagnostic_line, display_for
 from mlcloud.cli.tree import changes_tree
 from mlcloud.cli.words import counted, seconds
@@ -54,7 +54,7 @@ def add_commands(add_command: AddCommand) -> None:
 
 def preview(args: argparse.Namespace) -> int:
     """Show what an update would change."""
-    console = Console(soft_wrap=False)
+    console = terminal()
     display = display_for(console, quiet=True)
     diagnostics = _Diagnostics(display)
     engine = _engine(args, diagnostics.on_event)
@@ -96,7 +96,7 @@ def outputs(args: argparse.Namespace) -> int:
     elif args.json:
         sys.stdout.write(json.dumps(values, indent=2, sort_keys=True) + "\n")
     else:
-        _print_outputs(Console(), values)
+        _print_outputs(terminal(), values)
     return 0
 
 
@@ -132,7 +132,7 @@ class _Diagnostics:
 def _change(
     args: argparse.Namespace, *, what: str, plan_first: bool, operation: Callable[[Engine], Any]
 ) -> int:
-    console = Console()
+    console = terminal()
     _refuse_clouds(args.stack, what)
     if not args.yes and not _confirmed(console, args, what=what, plan_first=plan_first):
         return 1

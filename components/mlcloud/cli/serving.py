@@ -9,7 +9,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from mlcloud.cli.commands import AddCommand
+from mlcloud.cli.commands import AddCommand, terminal
 from mlcloud.cli.deploy import stack_outputs
 from mlcloud.cli.rows import rows_of, rows_of_file, rows_of_json
 from mlcloud.core.operations import EndpointStatus, operations_of
@@ -77,7 +77,7 @@ def predict(args: argparse.Namespace) -> int:
         found = {"predictions": answer.predictions, "model_version": answer.model_version}
         sys.stdout.write(json.dumps(found, indent=2) + "\n")
         return 0
-    console = Console()
+    console = terminal()
     console.print(Text(f"POST {values['endpoint_url']}/invocations", style="bold"), soft_wrap=True)
     for number, (row, prediction) in enumerate(zip(rows.shown, answer.predictions, strict=True)):
         _print_pair(console, "row", row)
@@ -99,7 +99,7 @@ def status(args: argparse.Namespace) -> int:
             json.dumps({"endpoint": _plain(found), "outputs": values}, indent=2, sort_keys=True) + "\n"
         )
     else:
-        _print_status(Console(), args.stack, values, found)
+        _print_status(terminal(), args.stack, values, found)
     return 1 if found.state == "down" else 0
 
 
