@@ -92,7 +92,15 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def CheckConfig(
         self, request: provider_pb2.CheckRequest, context: grpc.ServicerContext
     ) -> provider_pb2.CheckResponse:
-        """The provider has no configuration: every key is refused by name."""
+        """The provider has no configuration: an explicit one with any is refused, key by key.
+
+        A default provider gets the stack's config of the namespace that has its name. In a project of that
+        name these are the stack's settings and none of the provider's business: they stay out of its inputs,
+        so that no setting ever changes the provider.
+        """
+        if request.urn.rsplit("::", 1)[-1].startswith("default"):
+            kept = {key: value for key, value in request.news.fields.items() if key in _ENGINE_KEYS}
+            return provider_pb2.CheckResponse(inputs=struct_pb2.Struct(fields=kept))
         failures = [
             provider_pb2.CheckFailure(
                 property=key, reason=f"The provider `{self.name}` takes no configuration: remove `{key}`."
