@@ -15,7 +15,7 @@ from mlcloud.embedded.deployment import Deployment
 from mlcloud.embedded.goals import STACK_TYPE, Alias, Goal
 from mlcloud.embedded.instances import PROVIDER_PREFIX, ProviderInstances, is_provider
 from mlcloud.embedded.ledger import Ledger, reference_urn
-from mlcloud.embedded.records import UNKNOWN, EngineError, Properties
+from mlcloud.embedded.records import UNKNOWN, Properties
 
 ADVICE = "the embedded engine does not support that; run this stack with pulumi."
 
@@ -151,13 +151,13 @@ class Monitor:
         """Call a function of a provider."""
         if request.tok == "pulumi:pulumi:getResource":
             return self._get_resource(request)
-        try:
+        journal = self._deployment.journal
+        with journal.failing(""):
             client = self._client_of(request)
-            answer = client.invoke(request.tok, request.args, preview=self._deployment.journal.preview)
+        try:
+            answer = client.invoke(request.tok, request.args, preview=journal.preview)
         except ProviderError as error:
             raise _InvokeError(str(error)) from error
-        except EngineError as error:
-            raise self._deployment.journal.fail(str(error)) from error
         response = protocol.ResourceInvokeResponse(failures=answer.failures)
         getattr(response, "return").CopyFrom(getattr(answer, "return"))
         return response
@@ -236,10 +236,8 @@ class Monitor:
         given = request.provider or request.providers.get(package, "") or inherited
         if given:
             return given
-        try:
+        with self._deployment.journal.failing(""):
             return self._default_provider(package, request.version, f"{request.name} ({request.type})")
-        except EngineError as error:
-            raise self._deployment.journal.fail(str(error)) from error
 
     def _default_provider(self, package: str, version: str, needed_by: str) -> str:
         with self._lock:

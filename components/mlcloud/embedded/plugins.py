@@ -185,6 +185,7 @@ class PluginProcess:
             # Ctrl-C reaches the engine alone, which then asks the plugin to cancel.
             start_new_session=True,
         )
+        self.pid = self._process.pid
         self._readers = [
             threading.Thread(target=self._read_output, args=(self._process.stdout,), daemon=True),
             threading.Thread(target=self._read_errors, args=(self._process.stderr,), daemon=True),
@@ -237,11 +238,17 @@ class PluginProcess:
                 metadata = error.trailing_metadata() or ()
                 details = next((value for key, value in metadata if key == STATUS_DETAILS), b"")
                 message = error.details()
-                if code == UNAVAILABLE and self._process.poll() is not None:
+                # gRPC has several words for a connection that broke while a call was under way.
+                if (code == UNAVAILABLE or "Socket closed" in message) and self._has_ended():
                     message = f"the provider plugin {self._package!r} ended while it was working"
                 raise ProviderError(message, code, details) from None
 
         return call
+
+    def _has_ended(self) -> bool:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(1.0)
+        return self._process.poll() is not None
 
     def terminate(self) -> None:
         """Ask the process to end."""
