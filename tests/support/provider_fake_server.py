@@ -26,9 +26,8 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         time.sleep(request.get("sleep_s", 0))
-        self.answer(
-            200, {"predictions": [MODEL["prediction"] for _ in request["instances"]], "pid": os.getpid()}
-        )
+        row = {"prediction": MODEL["prediction"], "probabilities": None}
+        self.answer(200, {"predictions": [row for _ in request["instances"]]})
         if MODEL["mode"] == "die" and request.get("kill"):
             os._exit(9)
 

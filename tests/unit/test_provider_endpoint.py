@@ -92,7 +92,7 @@ def ask(outputs: dict[str, Any], **request: Any) -> httpx.Response:
 def predicted(outputs: dict[str, Any]) -> object:
     answer = ask(outputs)
     assert answer.status_code == 200
-    return answer.json()["predictions"][0]
+    return answer.json()["predictions"][0]["prediction"]
 
 
 def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
@@ -128,7 +128,7 @@ def test_an_endpoint_serves_its_model_and_deleting_it_frees_everything(plugin: P
 
     assert outputs["url"] == f"http://127.0.0.1:{outputs['port']:g}"
     answer = ask(outputs)
-    assert answer.json()["predictions"] == ["B"]
+    assert answer.json()["predictions"] == [{"prediction": "B", "probabilities": None}]
     assert answer.headers["x-model-version"] == model.version == outputs["modelVersion"]
     assert endpoint.read() == outputs
     assert endpoint.kinds(inputs) == {}
@@ -179,7 +179,7 @@ def test_a_new_model_takes_over_behind_the_same_port_and_no_request_is_lost(
     def keep_asking() -> None:
         while not stop.is_set():
             try:
-                answers.append(ask(outputs).json()["predictions"][0])
+                answers.append(predicted(outputs))
             except httpx.HTTPError as error:
                 answers.append(error)
 
@@ -196,7 +196,7 @@ def test_a_new_model_takes_over_behind_the_same_port_and_no_request_is_lost(
         thread.join(timeout=10)
 
     assert {"old", "new"} == set(answers)
-    assert slow[0].json()["predictions"] == ["old"]
+    assert slow[0].json()["predictions"][0]["prediction"] == "old"
     assert updated["url"] == outputs["url"]
     assert updated["modelVersion"] == new.version
     assert predicted(updated) == "new"

@@ -76,7 +76,9 @@ class ServerProcess:
         if status != http.client.OK:
             return f"it answered {status} to a row of its own training data: {text}"
         try:
-            answered = json.loads(body)["predictions"][0]
+            row: Any = json.loads(body)["predictions"][0]
+            # A classification answers an object with the class and probabilities, a regression the number.
+            answered = cast(dict[str, Any], row)["prediction"] if isinstance(row, dict) else row
         except (ValueError, LookupError, TypeError):
             return f"its answer has no predictions: {text}"
         expected = smoke["prediction"]
