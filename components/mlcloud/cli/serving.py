@@ -4,7 +4,7 @@ import argparse
 import json
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from rich.console import Console
 from rich.text import Text
@@ -81,7 +81,7 @@ def predict(args: argparse.Namespace) -> int:
     console.print(Text(f"POST {values['endpoint_url']}/invocations", style="bold"), soft_wrap=True)
     for number, (row, prediction) in enumerate(zip(rows.shown, answer.predictions, strict=True)):
         _print_pair(console, "row", row)
-        _print_pair(console, "prediction", _text(prediction), style="bold")
+        _print_pair(console, "prediction", _prediction_text(prediction), style="bold")
         if expected is not None:
             _print_pair(
                 console, "evaluation", f"{_text(expected[number])} for this row, which training did not see"
@@ -115,6 +115,16 @@ def logs(args: argparse.Namespace) -> int:
 
 def _print_pair(console: Console, label: str, text: str, *, style: str = "") -> None:
     console.print(Text(f"  {label:<10}  ", style="dim") + Text(text, style=style), soft_wrap=True)
+
+
+def _prediction_text(prediction: Any) -> str:
+    """Return a prediction as people read it: `malignant (benign 0.0001, malignant 0.9999)`."""
+    if not isinstance(prediction, dict):
+        return _text(prediction)
+    found = cast("dict[str, Any]", prediction)
+    probabilities = cast("dict[str, float]", found.get("probabilities") or {})
+    shares = ", ".join(f"{label} {share:.4f}" for label, share in probabilities.items())
+    return f"{_text(found.get('prediction'))} ({shares})" if shares else _text(found.get("prediction"))
 
 
 def _text(value: Any) -> str:

@@ -1,6 +1,7 @@
 """Predict, status and logs of a stack on the local cloud, over the same HTTP that its users see."""
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from mlcloud.core.operations import EndpointStatus, Prediction, Sample
 
 _TIMEOUT_S = 30.0
 _FOLLOW_EVERY_S = 0.5
+_REQUESTS = re.compile(r'^mlcloud_requests_total\{route="([^"]*)",status="(\d+)"\} (\d+)', re.MULTILINE)
+_PROBES = frozenset({"/", "/ping", "/metrics", "/v2/health/live", "/v2/health/ready"})
 
 
 def sample(outputs: Mapping[str, Any]) -> Sample:
@@ -123,12 +126,14 @@ def _reason(answer: httpx.Response) -> str:
 
 
 def _counters(text: str) -> dict[str, int]:
-    """Sum the request counters of the Prometheus text, all and those answered with 500 or above."""
+    """Sum the request counters of the Prometheus text, all and those answered with 500 or above.
+
+    Probes are no requests of users: a server that is still loading answers them with 503, as it should.
+    """
     totals = {"requests": 0, "errors": 0}
-    for line in text.splitlines():
-        if line.startswith("mlcloud_requests_total"):
-            labels, _, value = line.rpartition(" ")
-            totals["requests"] += int(float(value))
-            if 'status="5' in labels or 'code="5' in labels:
-                totals["errors"] += int(float(value))
+    for route, code, value in _REQUESTS.findall(text):
+        if route in _PROBES:
+            continue
+        totals["requests"] += int(value)
+        totals["errors"] += int(value) if code.startswith("5") else 0
     return totals
