@@ -27,6 +27,7 @@ class EstimatorKind:
         regressor: Class name for regression; `None` where there is none.
         alternative: What to choose for the task that it lacks.
         defaults: Parameters whose default differs from scikit-learn's.
+        parallel: Whether it fits on all cores; its trees have a seed each, so that the model stays the same.
     """
 
     module: str
@@ -34,6 +35,7 @@ class EstimatorKind:
     regressor: str | None
     alternative: str = ""
     defaults: Mapping[str, Scalar] = field(default_factory=dict[str, Scalar])
+    parallel: bool = False
 
 
 ESTIMATORS: Mapping[str, EstimatorKind] = {
@@ -54,7 +56,10 @@ ESTIMATORS: Mapping[str, EstimatorKind] = {
         module="sklearn.tree", classifier="DecisionTreeClassifier", regressor="DecisionTreeRegressor"
     ),
     "random_forest": EstimatorKind(
-        module="sklearn.ensemble", classifier="RandomForestClassifier", regressor="RandomForestRegressor"
+        module="sklearn.ensemble",
+        classifier="RandomForestClassifier",
+        regressor="RandomForestRegressor",
+        parallel=True,
     ),
     "gradient_boosting": EstimatorKind(
         module="sklearn.ensemble",
@@ -147,6 +152,8 @@ def build_estimator(
     arguments: dict[str, Scalar] = {**ESTIMATORS[estimator].defaults, **parameters}
     if "random_state" in found().get_params():
         arguments["random_state"] = seed
+    if ESTIMATORS[estimator].parallel:
+        arguments["n_jobs"] = -1
     model = found(**arguments)
     if estimator == "svm" and task == "classification":
         calibration = library("sklearn.calibration")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mlcloud_trainer.training.columns import FloatArray
 
 SUM = 1  # The tree operator's `aggregate_function`.
+NO_CHILD = -1  # scikit-learn's mark of a leaf.
 LESS_OR_EQUAL = 0  # The tree operator's node mode: scikit-learn goes left when value <= threshold.
 
 
@@ -111,22 +112,23 @@ def _tree_ensemble(
     roots: list[int] = []
 
     for tree, weights, target in trees:
-        inner = [node for node in range(tree.node_count) if tree.children_left[node] != -1] or [0]
+        # Plain lists: each access to a tree's attribute makes a new array.
+        left, right = tree.children_left.tolist(), tree.children_right.tolist()
+        feature, threshold, weight = tree.feature.tolist(), tree.threshold.tolist(), weights.tolist()
+        inner = [node for node in range(tree.node_count) if left[node] != NO_CHILD]
         index = {node: len(splits) + position for position, node in enumerate(inner)}
         roots.append(len(splits))
-        for node in inner:
+        for node in inner or [0]:
             # A tree that is one leaf becomes a split with that leaf on both sides.
-            single = tree.children_left[node] == -1
-            features.append(0 if single else int(tree.feature[node]))
-            splits.append(0.0 if single else float(tree.threshold[node]))
-            for side, children in ((True, tree.children_left), (False, tree.children_right)):
-                child = node if single else int(children[node])
-                leaf = single or child not in index
-                is_leaf[side].append(int(leaf))
-                branches[side].append(len(leaf_weights) if leaf else index[child])
-                if leaf:
+            features.append(feature[node] if inner else 0)
+            splits.append(threshold[node] if inner else 0.0)
+            for side, children in ((True, left), (False, right)):
+                child = children[node] if inner else node
+                is_leaf[side].append(int(child not in index))
+                branches[side].append(index.get(child, len(leaf_weights)))
+                if child not in index:
                     leaf_targets.append(target)
-                    leaf_weights.append(float(weights[child]))
+                    leaf_weights.append(weight[child])
     # scikit-learn's trees compare features as float32 with thresholds in float64.
     rounded = graph.cast(graph.cast(rows, "FLOAT"), "DOUBLE")
     return graph.apply(

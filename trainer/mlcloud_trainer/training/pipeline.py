@@ -80,9 +80,13 @@ def fit_pipeline(pipeline: Any, features: NDArray[Any], target: NDArray[Any]) ->
     threadpoolctl = library("threadpoolctl")
     with warnings.catch_warnings(record=True) as caught, threadpoolctl.threadpool_limits(limits=1):
         warnings.simplefilter("always")
+        estimator = pipeline.named_steps["estimator"]
         try:
             pipeline.fit(features, target)
         except (ValueError, TypeError, np.linalg.LinAlgError) as error:
-            name = type(pipeline.named_steps["estimator"]).__name__
+            name = type(estimator).__name__
             raise TrainingError(f"{name} cannot be fitted: {error}") from None
+    if "n_jobs" in estimator.get_params(deep=False):
+        # Answers on one thread: sums have one order, and the file does not depend on who fitted it.
+        estimator.set_params(n_jobs=None)
     return list(dict.fromkeys(" ".join(str(warning.message).split()) for warning in caught))
