@@ -34,11 +34,14 @@ def main() -> int:
     say(event="progress", message="fitting", step=2, total_steps=2)
     accuracy = float(parameters["estimator.accuracy"])
     say(event="metric", message=f"accuracy = {accuracy}", name="accuracy", value=accuracy)
-    skops = b"model of " + data.read_bytes() + json.dumps(parameters, sort_keys=True).encode()
+    prediction = parameters.get("estimator.prediction", "B")
+    seen = {"data": data.read_text(), "parameters": parameters}
+    skops = json.dumps({"prediction": prediction, "mode": "ok", "seen": seen}, sort_keys=True).encode()
     (prefix / "model" / "model.skops").write_bytes(skops)
     (prefix / "model" / "report.html").write_text("<h1>report</h1>")
     manifest = {
         "metrics": {"accuracy": accuracy, "log_loss": 1 - accuracy},
+        "smoke": {"instance": {"a": 1}, "prediction": prediction},
         "files": {"model.skops": {"sha256": hashlib.sha256(skops).hexdigest(), "bytes": len(skops)}},
     }
     (prefix / "model" / "manifest.json").write_text(json.dumps(manifest))

@@ -9,12 +9,12 @@ from typing import Any
 
 import grpc
 from google.protobuf import empty_pb2
+from google.rpc import status_pb2
 from mlcloud.provider.protocol import (
     engine_pb2,
     engine_pb2_grpc,
     provider_pb2,
     provider_pb2_grpc,
-    status_pb2,
 )
 from mlcloud.provider.values import Properties, decode, encode
 

@@ -20,10 +20,9 @@ if TYPE_CHECKING:
         plugin_pb2,
         provider_pb2,
         provider_pb2_grpc,
-        status_pb2,
     )
 
-__all__ = ["engine_pb2", "engine_pb2_grpc", "plugin_pb2", "provider_pb2", "provider_pb2_grpc", "status_pb2"]
+__all__ = ["engine_pb2", "engine_pb2_grpc", "plugin_pb2", "provider_pb2", "provider_pb2_grpc"]
 
 _PACKAGE = "mlcloud.provider._pulumi_proto"
 

@@ -17,7 +17,7 @@ from mlcloud.provider.diffs import Change, compare
 from mlcloud.provider.engine import Engine
 from mlcloud.provider.errors import Problem, ResourceError, Unhealthy
 from mlcloud.provider.fields import fields_of, parse, parse_stored, wire_name, wire_value, wire_values
-from mlcloud.provider.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc, status_pb2
+from mlcloud.provider.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc
 from mlcloud.provider.resource import Context, Resource
 from mlcloud.provider.schema import package_schema
 from mlcloud.provider.values import UNKNOWN, Properties, contains_unknown, decode
@@ -346,6 +346,9 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             reasons=error.reasons,
             inputs=inputs,
         )
+        # Not the SDK's copy of this message: one process takes one of the two, and cloud SDKs bring this one.
+        from google.rpc import status_pb2  # pyright: ignore[reportMissingTypeStubs] - it ships none
+
         status = status_pb2.Status(code=grpc.StatusCode.UNKNOWN.value[0], message=str(error))
         status.details.add().Pack(detail)
         context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
