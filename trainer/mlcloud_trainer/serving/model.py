@@ -13,6 +13,7 @@ from mlcloud_trainer.serving.errors import BadRequestError, StartupError
 from mlcloud_trainer.serving.prediction import Labels, Prediction, class_text
 from mlcloud_trainer.serving.rows import RowReader
 from mlcloud_trainer.serving.runtimes import Runtime
+from mlcloud_trainer.serving.runtimes.skops_inspection import inspect_skops
 from mlcloud_trainer.serving.settings import ServerSettings
 
 # The trainer compares both runtimes more finely; this only tells the right model from a wrong one, on a
@@ -85,9 +86,10 @@ def _runtime(manifest: Manifest, content: bytes, max_bytes: int) -> Runtime:
         from mlcloud_trainer.serving.runtimes.onnx import OnnxRuntime
 
         return OnnxRuntime(content, manifest)
+    inspect_skops(content, max_bytes)
     from mlcloud_trainer.serving.runtimes.skops import SkopsRuntime
 
-    return SkopsRuntime(content, manifest, max_bytes=max_bytes)
+    return SkopsRuntime(content, manifest)
 
 
 def _smoke(model: ServedModel) -> None:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import json
-import zipfile
 from collections.abc import Iterator
 from typing import Protocol, cast
 
@@ -16,12 +13,7 @@ from mlcloud_trainer.manifest import Manifest
 from mlcloud_trainer.serving.errors import StartupError
 from mlcloud_trainer.serving.prediction import Prediction
 from mlcloud_trainer.serving.rows import Batch
-from mlcloud_trainer.serving.runtimes.skops_types import ALLOWED_NODES, TRUSTED
-
-# A forest of 500 trees has about 2500 members.
-MAX_MEMBERS = 50_000
-# skops stores without compression; anything that grows this much was not written by it.
-MAX_RATIO = 50
+from mlcloud_trainer.serving.runtimes.skops_types import TRUSTED
 
 
 class _Estimator(Protocol):
@@ -31,17 +23,15 @@ class _Estimator(Protocol):
 
 
 class SkopsRuntime:
-    """A scikit-learn pipeline.
+    """A scikit-learn pipeline. The caller has inspected the file.
 
     Raises:
-        StartupError: The file is damaged, is larger unpacked than it may be, or holds a type that is not on
-            the server's list.
+        StartupError: The file is damaged, or holds a tree that points outside of itself.
     """
 
     quick = False
 
-    def __init__(self, content: bytes, manifest: Manifest, *, max_bytes: int) -> None:
-        _inspect(content, max_bytes)
+    def __init__(self, content: bytes, manifest: Manifest) -> None:
         self._estimator = _load(content)
         _check_trees(self._estimator)
         self._is_text = [column.type == "string" for column in manifest.inputs]
@@ -65,53 +55,6 @@ class SkopsRuntime:
         rows[:, self._is_text] = batch.texts
         rows[:, [not is_text for is_text in self._is_text]] = batch.numbers
         return rows
-
-
-def _inspect(content: bytes, max_bytes: int) -> None:
-    """Check sizes and types before skops reads anything of the file."""
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            members = archive.infolist()
-            size = sum(member.file_size for member in members)
-            if len(members) > MAX_MEMBERS or size > min(max_bytes, max(len(content), 1) * MAX_RATIO):
-                raise StartupError(
-                    [f"model.skops has {len(members)} members of {size} bytes: more than it may"]
-                )
-            if len({member.filename for member in members}) != len(members):
-                raise StartupError(["model.skops holds a member twice"])
-            schema: object = json.loads(archive.read("schema.json"))
-    except (
-        zipfile.BadZipFile,
-        KeyError,
-        ValueError,
-        RecursionError,
-        NotImplementedError,
-        RuntimeError,
-    ) as error:
-        raise StartupError([f"model.skops is not a readable skops file ({type(error).__name__})"]) from None
-    refused = sorted({found for found in _nodes(schema) if found[1] not in ALLOWED_NODES.get(found[0], ())})
-    if refused:
-        names = ", ".join(f"{type_name} ({loader})" for loader, type_name in refused[:10])
-        raise StartupError(
-            [f"model.skops holds types that are not on the server's list, nothing was loaded: {names}"]
-        )
-
-
-def _nodes(schema: object) -> Iterator[tuple[str, str]]:
-    """Every node's kind and the type that it names. A node without either is reported as an empty name."""
-    waiting: list[object] = [schema]
-    while waiting:
-        value = waiting.pop()
-        if isinstance(value, list):
-            waiting.extend(cast("list[object]", value))
-        elif isinstance(value, dict):
-            node = cast("dict[str, object]", value)
-            waiting.extend(node.values())
-            if "__loader__" in node or "__class__" in node or "__module__" in node:
-                yield (
-                    str(node.get("__loader__", "")),
-                    f"{node.get('__module__', '')}.{node.get('__class__', '')}",
-                )
 
 
 def _load(content: bytes) -> _Estimator:
