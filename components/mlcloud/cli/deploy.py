@@ -61,7 +61,7 @@ def preview(args: argparse.Namespace) -> int:
     with _cancel_on_interrupt(engine, console):
         plan = engine.preview()
     if args.json:
-        sys.stdout.write(json.dumps(plan.to_json(), indent=2, sort_keys=False) + "\n")
+        sys.stdout.write(plan.to_json())
     else:
         diagnostics.print_notes(console)
         _print_changes(console, args, display, counts=plan.summary, future=True)

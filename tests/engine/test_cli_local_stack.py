@@ -1,0 +1,220 @@
+"""The main job through the command line: a CSV is trained, served, changed, refused, and all of it ends.
+
+The tests of a class share one stack and build on each other, in their order.
+"""
+
+import json
+import random
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+from support.stack_project import STACK, StackProject
+
+TRAINING = {"estimator": "logistic_regression", "target": "bought", "gate": {"accuracy": 0.7}}
+
+
+def csv(rows: int = 120, seed: int = 1) -> str:
+    """Whether somebody bought depends on age and city; a few cells are missing."""
+    source = random.Random(seed)  # noqa: S311 - data, not a secret
+    lines = ["age,city,visits,bought"]
+    for _ in range(rows):
+        age, city, visits = source.randint(18, 80), source.choice(["Ulm", "Bern"]), source.randint(0, 9)
+        bought = "yes" if age + (20 if city == "Ulm" else 0) + source.gauss(0, 4) > 58 else "no"
+        lines.append(f"{age if source.random() > 0.05 else ''},{city},{visits},{bought}")
+    return "\n".join(lines) + "\n"
+
+
+def config(**changes: Any) -> dict[str, Any]:
+    return {"cloud": "local", "data": {"path": "data.csv"}, "training": {**TRAINING, **changes}}
+
+
+@pytest.fixture(scope="class")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackProject]:
+    made = StackProject.make(tmp_path_factory.mktemp("stack"), config(), csv())
+    yield made
+    made.run("destroy", STACK, "--yes")
+    assert made.processes() == []
+
+
+def served(project: StackProject) -> str:
+    """The version that answers over HTTP now."""
+    row = {"age": 44, "city": "Ulm", "visits": None}
+    answer = httpx.post(f"{project.outputs()['endpoint_url']}/invocations", json={"instances": [row]})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["predictions"][0]["prediction"] in ("yes", "no")
+    return answer.headers["x-model-version"]
+
+
+@pytest.mark.timeout(600)
+class TestALocalStack:
+    def test_a_preview_plans_every_resource_and_makes_nothing(self, project: StackProject) -> None:
+        plan = json.loads(project.done("preview", STACK, "--json"))
+        assert plan["summary"] == {"create": 11}
+        assert {entry["type"].rsplit(":", 1)[-1] for entry in plan["resources"] if entry["custom"]} == {
+            "Bucket",
+            "BucketObject",
+            "TrainingRun",
+            "ModelVersion",
+            "Endpoint",
+        }
+        assert not (project.state_home / "local").exists()
+
+    def test_the_first_update_trains_and_serves(self, project: StackProject) -> None:
+        printed = project.done("up", STACK, "--yes")
+        assert "training-run: [4/8] Fitting logistic_regression" in printed
+        outputs = project.outputs()
+        assert served(project) == outputs["model_version"] == outputs["model_sha256"][:12]
+        assert outputs["model_sha256"] in outputs["model_uri"]
+        assert outputs["metrics"]["accuracy"] >= 0.7
+        assert Path(outputs["report"]).read_text("utf-8").startswith("<!doctype html>")
+
+    def test_the_second_update_changes_nothing_and_says_so(self, project: StackProject) -> None:
+        before = project.outputs()
+        assert "Nothing changed: 11 resources are as declared." in project.done("up", STACK, "--yes")
+        assert project.outputs() == before
+
+    def test_the_data_of_people_is_predicted_from_a_file_and_from_the_command_line(
+        self, project: StackProject, tmp_path: Path
+    ) -> None:
+        rows = tmp_path / "rows.csv"
+        rows.write_text("age,city,visits\n20,Bern,3\n,Ulm,1\n")
+        found = json.loads(project.done("predict", STACK, "--file", str(rows), "--json"))
+        assert len(found["predictions"]) == 2
+        one = project.done("predict", STACK, "--data", '{"age": 70, "city": "Ulm", "visits": 2}')
+        assert "prediction" in one
+        refused = project.run("predict", STACK, "--data", '{"age": 70, "town": "Ulm", "visits": 2}')
+        assert refused.returncode == 1
+        assert "city" in refused.stderr
+
+    def test_a_held_out_row_is_predicted_as_in_the_evaluation(self, project: StackProject) -> None:
+        assert "evaluation" in project.done("predict", STACK, "--sample")
+
+    def test_status_and_logs_speak_of_what_runs(self, project: StackProject) -> None:
+        status = json.loads(project.done("status", STACK, "--json"))["endpoint"]
+        assert (status["state"], status["replicas"], status["errors"]) == ("serving", 1, 0)
+        assert status["requests"] >= 4
+        assert "Fitting logistic_regression" in project.done("logs", STACK, "--training")
+        log = project.done("logs", STACK, "--lines", "2")
+        assert log.count("\n") == 2
+        assert '"status":400' in log
+        assert "Ulm" not in log, "what people send is not logged"
+
+    def test_a_changed_hyperparameter_reaches_the_endpoint_as_a_new_version(
+        self, project: StackProject
+    ) -> None:
+        before = project.outputs()
+        project.configure(config(hyperparameters={"C": 0.05}))
+        project.done("up", STACK, "--yes")
+        after = project.outputs()
+        assert after["training_run"] != before["training_run"]
+        assert after["model_uri"] != before["model_uri"]
+        assert after["endpoint_url"] == before["endpoint_url"]
+        assert served(project) == after["model_version"] != before["model_version"]
+
+    def test_changed_data_reaches_the_endpoint_as_a_new_version(self, project: StackProject) -> None:
+        before = project.outputs()
+        (project.root / "data.csv").write_text(csv(seed=2))
+        project.done("up", STACK, "--yes")
+        assert served(project) == project.outputs()["model_version"] != before["model_version"]
+
+    def test_a_model_below_its_gate_fails_the_update_and_the_old_one_keeps_serving(
+        self, project: StackProject
+    ) -> None:
+        before = project.outputs()
+        project.configure(config(hyperparameters={"C": 0.2}, gate={"accuracy": 0.9999}))
+        first = project.run("up", STACK, "--yes")
+        assert first.returncode == 1
+        assert "accuracy is 0." in first.stdout + first.stderr
+        assert "0.9999" in first.stdout + first.stderr
+        assert "Traceback" not in first.stdout + first.stderr
+        assert served(project) == before["model_version"]
+        again = project.run("up", STACK, "--yes")
+        assert again.returncode == 1
+        assert "Fitting" not in again.stdout, "the same run must not be trained twice"
+
+    def test_a_lowered_gate_lets_the_same_run_pass_without_training_again(
+        self, project: StackProject
+    ) -> None:
+        before = project.outputs()
+        project.configure(config(hyperparameters={"C": 0.2}, gate={"accuracy": 0.6}))
+        assert "Fitting" not in project.done("up", STACK, "--yes")
+        assert served(project) == project.outputs()["model_version"] != before["model_version"]
+
+    def test_an_endpoint_that_was_killed_is_noticed_and_repaired(self, project: StackProject) -> None:
+        before = project.outputs()
+        for process in project.processes():
+            process.kill()
+        assert project.run("status", STACK).returncode == 1
+        project.done("refresh", STACK, "--yes")
+        project.done("up", STACK, "--yes")
+        assert served(project) == before["model_version"]
+
+    def test_destroy_ends_processes_ports_and_files(self, project: StackProject) -> None:
+        port = urlsplit(project.outputs()["endpoint_url"]).port
+        assert port is not None
+        project.done("destroy", STACK, "--yes")
+        assert project.processes() == []
+        with socket.socket() as probe:
+            assert probe.connect_ex(("127.0.0.1", port)) != 0
+        assert [path for path in (project.state_home / "local").rglob("*") if path.is_file()] == []
+        outside = {path.name for path in project.root.iterdir()}
+        assert outside == {"Pulumi.yaml", "stacks", "data.csv", ".state"}
+
+
+class TestWhatIsRefusedBeforeAnythingIsMade:
+    @pytest.fixture
+    def project(self, tmp_path: Path) -> StackProject:
+        return StackProject.make(tmp_path / "project", config(), csv())
+
+    def refused(self, project: StackProject) -> str:
+        result = project.run("up", STACK, "--yes")
+        assert result.returncode == 1
+        assert "Traceback" not in result.stdout + result.stderr
+        assert not (project.state_home / "local").exists()
+        return result.stdout + result.stderr
+
+    def test_a_data_file_without_the_target_column(self, project: StackProject) -> None:
+        (project.root / "data.csv").write_text(csv().replace("bought", "bougth"))
+        assert "write `bougth` instead of `bought`" in self.refused(project)
+
+    def test_an_empty_data_file(self, project: StackProject) -> None:
+        (project.root / "data.csv").write_text("")
+        assert "the file is empty" in self.refused(project)
+
+    def test_a_regression_on_a_column_of_words(self, project: StackProject) -> None:
+        project.configure(config(estimator="linear_regression", gate={}))
+        assert "number" in self.refused(project)
+
+    def test_every_wrong_key_is_told_at_once(self, project: StackProject) -> None:
+        project.configure({**config(estimater="svm", test_size=2), "enviroment": "dev"})
+        told = self.refused(project)
+        assert "mlcloud:training.estimater" in told
+        assert "mlcloud:training.test_size" in told
+        assert "mlcloud:enviroment" in told
+
+
+class TestACloudStack:
+    def test_an_update_is_left_to_pulumi_with_the_command_to_type(self, tmp_path: Path) -> None:
+        project = StackProject.make(tmp_path / "project", {**config(), "cloud": "aws"}, csv())
+        result = project.run("up", STACK, "--yes")
+        assert result.returncode == 1
+        assert f"pulumi up --stack {STACK}" in result.stderr
+
+
+def test_without_a_terminal_an_update_asks_for_yes(tmp_path: Path) -> None:
+    project = StackProject.make(tmp_path / "project", config(), csv())
+    result = project.run("up", STACK)
+    assert result.returncode == 1
+    assert "--yes" in result.stderr
+
+
+def test_an_unknown_stack_is_refused_with_those_that_there_are(tmp_path: Path) -> None:
+    project = StackProject.make(tmp_path / "project", config(), csv())
+    result = project.run("preview", "prod")
+    assert result.returncode == 1
+    assert f"Stacks: {STACK}" in result.stderr
