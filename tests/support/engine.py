@@ -19,7 +19,7 @@ from mlcloud.embedded.events import Diagnostic, Event, ResourceEnded, Summary
 from mlcloud.embedded.plan import Plan
 from mlcloud.embedded.records import ResourceRecord, Snapshot
 from pulumi import CustomResource, ResourceOptions
-from pulumi.runtime.proto import provider_pb2
+from pulumi.runtime.proto import plugin_pb2, provider_pb2
 
 
 class Thing(CustomResource):
@@ -56,6 +56,17 @@ class ThingProvider:
 
     def Handshake(self, request: Any, context: Any) -> Any:
         return provider_pb2.ProviderHandshakeResponse(accept_secrets=True, accept_resources=True)
+
+    def GetPluginInfo(self, request: Any, context: Any) -> Any:
+        return plugin_pb2.PluginInfo(version="0.0.1")
+
+    def CheckConfig(self, request: Any, context: Any) -> Any:
+        return provider_pb2.CheckResponse(inputs=request.news)
+
+    def DiffConfig(self, request: Any, context: Any) -> Any:
+        changed = values.from_struct(request.old_inputs) != values.from_struct(request.news)
+        kinds = provider_pb2.DiffResponse
+        return provider_pb2.DiffResponse(changes=kinds.DIFF_SOME if changed else kinds.DIFF_NONE)
 
     def Configure(self, request: Any, context: Any) -> Any:
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)

@@ -118,6 +118,7 @@ class Engine:
         self._providers = providers or {}
         self._on_event = on_event
         self._emitting = threading.RLock()
+        self._telling = threading.local()
         self._cancelled = threading.Event()
         self._running: tuple[Journal, ProviderHost] | None = None
         self._diagnostics: list[Diagnostic] = []
@@ -209,7 +210,11 @@ class Engine:
         with self._emitting:
             if isinstance(event, Diagnostic):
                 self._diagnostics.append(event)
-            self._on_event(event)
+            self._telling.now = True
+            try:
+                self._on_event(event)
+            finally:
+                self._telling.now = False
 
     def _change(self, kind: str, work: Callable[["_Run"], None]) -> Result:
         started_s = time.time()
@@ -250,6 +255,7 @@ class Engine:
             snapshot=deepcopy(self._state.read()),
             write=None if preview else self._state.write,
             emit=self._emit,
+            telling=self._telling,
         )
         self._running = run.journal, run.host
         run.journal.cancelled = self._cancelled.is_set()
@@ -286,12 +292,14 @@ class _Run:
         snapshot: Snapshot,
         write: Callable[[Snapshot], None] | None,
         emit: OnEvent,
+        telling: threading.local,
     ) -> None:
         self.snapshot = snapshot
         self.duration_s = 0.0
         self._target = target
         self._program = program
         self._emit = emit
+        self._telling = telling
         self.host = ProviderHost(in_process=providers, plugins=target.plugins, root=target.root, emit=emit)
         self.ledger = Ledger(snapshot, write)
         instances = ProviderInstances(self.host, self.ledger)
@@ -333,6 +341,7 @@ class _Run:
             config=self._target.config,
             secret_keys=self._target.secret_keys,
             on_line=lambda line: self._emit(Diagnostic(severity="info", message=line)),
+            telling=self._telling,
         )
         if problem:
             self.journal.fail(problem)

@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from dataclasses import replace
 from typing import Any
 
 from mlcloud.embedded import values
@@ -77,7 +78,7 @@ class ProviderInstances:
     def diff(self, urn: str, old: ResourceRecord, news: Properties, ignore_changes: list[str]) -> Diff:  # noqa: ARG002
         """Compare the configuration with the one in the state."""
         client = self._checked.get(urn) or self.client(f"{urn}::{old.id}", needed_by=urn)
-        diff = client.diff_config(urn, old, _public(news))
+        diff = client.diff_config(urn, _without_internal(old), _public(news))
         if diff.changed is None:
             return Diff(changed=values.plain(old.outputs) != values.plain(_public(news)))
         return diff
@@ -121,11 +122,17 @@ class ProviderInstances:
         if before is None or after is None:
             return False
         client = self.client(new, needed_by=reference_urn(new))
-        return client.known and bool(client.diff_config(after.urn, before, _public(after.inputs)).replaces)
+        return client.known and bool(
+            client.diff_config(after.urn, _without_internal(before), _public(after.inputs)).replaces
+        )
 
 
 def _public(inputs: Properties) -> Properties:
     return {key: value for key, value in inputs.items() if key != _INTERNAL}
+
+
+def _without_internal(record: ResourceRecord) -> ResourceRecord:
+    return replace(record, inputs=_public(record.inputs))
 
 
 def _type(urn: str) -> str:

@@ -251,14 +251,14 @@ class PluginProcess:
         return self._process.poll() is not None
 
     def terminate(self) -> None:
-        """Ask the process to end."""
+        """Ask the process to end, the connection first: gRPC prints to the terminal when servers close it."""
+        if self._channel is not None:
+            self._channel.close()
         if self._process.poll() is None:
             self._process.terminate()
 
     def close(self) -> None:
         """End the process, at the latest after :data:`STOP_TIMEOUT_S`."""
-        if self._channel is not None:
-            self._channel.close()
         self.terminate()
         try:
             self._process.wait(STOP_TIMEOUT_S)

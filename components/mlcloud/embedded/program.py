@@ -71,6 +71,7 @@ def run_program(
     config: Mapping[str, str],
     secret_keys: frozenset[str],
     on_line: Callable[[str], None],
+    telling: threading.local,
 ) -> str:
     """Run a program to its end, and return what went wrong: empty when nothing did, or the engine stopped it.
 
@@ -83,6 +84,7 @@ def run_program(
         config: The stack's config, ``namespace:key`` to text.
         secret_keys: The keys of it that are secret.
         on_line: Takes a line that the program printed.
+        telling: Has ``now`` true in a thread that shows an event: what that prints is not the program's.
     """
 
     def start() -> str:
@@ -97,7 +99,7 @@ def run_program(
             return _describe(error, folder)
         return ""
 
-    with _program_surroundings(folder), contextlib.redirect_stdout(_Lines(on_line, sys.stdout)):
+    with _program_surroundings(folder), contextlib.redirect_stdout(_Lines(on_line, telling, sys.stdout)):
         return contextvars.copy_context().run(start)
 
 
@@ -146,26 +148,21 @@ def _is_program_file(source: str, folder: Path) -> bool:
 class _Lines(io.TextIOBase):
     """Standard output while a program runs: whole lines become events."""
 
-    def __init__(self, on_line: Callable[[str], None], original: TextIO) -> None:
+    def __init__(self, on_line: Callable[[str], None], telling: threading.local, original: TextIO) -> None:
         self._on_line = on_line
         self._original = original
-        self._state = threading.local()
+        self._telling = telling
         self._rest = ""
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        if getattr(self._state, "telling", False):
-            # Whoever shows the events prints too.
+        if getattr(self._telling, "now", False):
             return self._original.write(text)
         *lines, self._rest = (self._rest + text).split("\n")
-        self._state.telling = True
-        try:
-            for line in lines:
-                self._on_line(line)
-        finally:
-            self._state.telling = False
+        for line in lines:
+            self._on_line(line)
         return len(text)
 
     def flush(self) -> None:
