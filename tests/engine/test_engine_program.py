@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pulumi
 import pytest
-from mlcloud.embedded.events import Diagnostic, ResourceEnded, ResourceFailed
+from mlcloud.embedded.events import Diagnostic, Event, ResourceEnded, ResourceFailed
 from mlcloud.embedded.program import check_sdk_version, folder_program
 from mlcloud.embedded.records import EngineError, PendingOperation, ResourceRecord
 from mlcloud.embedded.values import has_secret, is_secret, plain
@@ -392,6 +392,20 @@ def test_what_a_program_prints_and_logs_becomes_events(
     told = [(item.severity, item.message) for item in stack.events if isinstance(item, Diagnostic)]
     assert sorted(told) == [("info", "printed"), ("warning", "logged")]
     assert capsys.readouterr().out == ""
+
+
+def test_what_a_listener_prints_is_not_taken_for_the_programs(
+    stack: Stack, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class PrintingList(list[Event]):
+        def append(self, event: Event) -> None:
+            print(type(event).__name__)  # noqa: T201
+            super().append(event)
+
+    stack.events = PrintingList()
+    assert stack.up(lambda: Thing("a")).ok
+    assert not any(isinstance(item, Diagnostic) for item in stack.events)
+    assert capsys.readouterr().out.count("ResourceEnded") == 2
 
 
 def test_changes_are_told_with_what_forces_a_replacement(stack: Stack) -> None:
