@@ -216,6 +216,36 @@ def test_more_connections_than_allowed_are_503_with_retry_after(strict_server: S
     assert strict_server.get("/ping").status_code == 200
 
 
+def test_bodies_that_together_hold_too_much_memory_are_503(cancer: TestModel) -> None:
+    with serving(cancer.path, MLCLOUD_MAX_BUFFERED_BYTES=1_000_000) as server, server.connect() as slow:
+        slow.sendall(head("/invocations", "content-length: 900000", "connection: close") + b" " * 899_000)
+        time.sleep(0.2)
+        answer = server.post("/invocations", b" " * 200_000)
+        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+        assert raw_exchange(slow, b" " * 1000)[0] == 400
+        assert server.post("/invocations", b" " * 200_000).status_code == 400
+
+
+def test_a_client_that_does_not_take_its_answer_is_cut_off(cancer: TestModel) -> None:
+    # The systems' buffers take several megabytes, so one answer is not enough.
+    body = json.dumps([[0] * len(cancer.values)] * 20_000).encode()
+    request = head("/invocations", f"content-length: {len(body)}") + body
+    with serving(cancer.path, MLCLOUD_WRITE_TIMEOUT_S="0.5") as server, socket.socket() as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(2)
+        connection.connect(("127.0.0.1", server.port))
+        with pytest.raises(OSError, match=r"reset|timed out|Broken"):
+            for _ in range(10):
+                connection.sendall(request)
+        time.sleep(1)
+        # It was cut off before it begins to read; the time limit of the body that it has begun is 30 s.
+        connection.settimeout(10)
+        with contextlib.suppress(ConnectionError):
+            while connection.recv(1 << 20):
+                pass
+        assert server.get("/ping").status_code == 200
+
+
 def test_work_over_the_queue_is_503_with_retry_after_and_the_rest_is_answered(mixed_skops: TestModel) -> None:
     body = json.dumps({"instances": [mixed_skops.values] * 40_000}).encode()
     variables = {"MLCLOUD_MAX_CONCURRENCY": 1, "MLCLOUD_MAX_QUEUE": 1}

@@ -14,7 +14,7 @@ import orjson
 
 from mlcloud_trainer.serving import metrics as metrics_module
 from mlcloud_trainer.serving.batcher import Batcher
-from mlcloud_trainer.serving.body import read_body, read_content_type, refuse_encoding
+from mlcloud_trainer.serving.body import BodyBudget, read_body, read_content_type, refuse_encoding
 from mlcloud_trainer.serving.errors import (
     ClientGoneError,
     MethodNotAllowedError,
@@ -60,6 +60,7 @@ class Application:
         self._batcher: Batcher | None = None
         self._draining = False
         self._large = 0
+        self._budget = BodyBudget(settings.connections.max_buffered_bytes)
         self._workers = ThreadPoolExecutor(settings.connections.max_concurrency, thread_name_prefix="worker")
         self._version = b""
         # A prefix of this process, then a running number: unique, and cheaper than a random one a request.
@@ -177,7 +178,10 @@ class Application:
                     model = self._demand_model()
                     request = await self._read(headers, receive, found)
                     body_open = False
-                    response = await self._predict(found, request, model)
+                    try:
+                        response = await self._predict(found, request, model)
+                    finally:
+                        self._budget.give_back(len(request.body))
             except RequestError as error:
                 response = _error(error.status, error.message, error.headers)
             except ClientGoneError:
@@ -208,7 +212,7 @@ class Application:
             raise UnsupportedMediaTypeError(
                 f"the content type is {content_type[:80]!r}, this route reads {allowed}"
             )
-        body = await read_body(headers, receive, self._settings.requests)
+        body = await read_body(headers, receive, self._settings.requests, self._budget)
         return Request(body=body, content_type=content_type, content_parameters=parameters, headers=headers)
 
     async def _predict(self, adapter: Adapter, request: Request, model: ServedModel) -> Response:

@@ -11,6 +11,7 @@ from mlcloud_trainer.serving.errors import (
     ClientGoneError,
     ReadTimeoutError,
     TooLargeError,
+    UnavailableError,
     UnsupportedMediaTypeError,
 )
 from mlcloud_trainer.serving.settings import RequestLimits
@@ -41,14 +42,37 @@ def read_content_type(value: bytes | None) -> tuple[str, Mapping[str, str]]:
     return media_type.strip().lower(), parameters
 
 
+class BodyBudget:
+    """The memory that the bodies of all requests may have together."""
+
+    def __init__(self, most_bytes: int) -> None:
+        self._free = most_bytes
+
+    def take(self, size: int) -> None:
+        """Reserve some of it.
+
+        Raises:
+            UnavailableError: There is not enough left.
+        """
+        if size > self._free:
+            raise UnavailableError("the server is busy with other requests; try again")
+        self._free -= size
+
+    def give_back(self, size: int) -> None:
+        """End a reservation."""
+        self._free += size
+
+
 async def read_body(
     headers: Mapping[bytes, bytes],
     receive: Callable[[], Awaitable[MutableMapping[str, Any]]],
     limits: RequestLimits,
+    budget: BodyBudget,
 ) -> bytes:
-    """The whole body.
+    """The whole body. The caller gives its size back to the budget when it is done with it.
 
     Raises:
+        UnavailableError: Other requests hold too much memory.
         TooLargeError: It is larger than it may be; raised before the rest is read.
         ReadTimeoutError: It did not arrive in time.
         ClientGoneError: The client closed the connection.
@@ -66,14 +90,19 @@ async def read_body(
                 if message["type"] == "http.disconnect":
                     raise ClientGoneError
                 part = cast("bytes", message.get("body", b""))
-                size += len(part)
-                if size > limits.max_body_bytes:
+                if size + len(part) > limits.max_body_bytes:
                     raise too_large
+                budget.take(len(part))
+                size += len(part)
                 parts.append(part)
                 if not message.get("more_body", False):
                     break
     except TimeoutError:
+        budget.give_back(size)
         raise ReadTimeoutError(f"the body did not arrive within {limits.body_timeout_s:g} s") from None
+    except BaseException:
+        budget.give_back(size)
+        raise
     body = parts[0] if len(parts) == 1 else b"".join(parts)
     if not body:
         raise BadRequestError("the body is empty")

@@ -72,6 +72,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._refused = refused
         self._inner: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._write_timer: asyncio.TimerHandle | None = None
         self._in_head = False
         self._head_bytes = 0
         self._header_bytes = 0
@@ -95,6 +96,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timers."""
         self._cancel_timer()
+        self._cancel_write_timer()
         super().connection_lost(exc)
 
     def eof_received(self) -> None:
@@ -204,6 +206,21 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         self._refusal = (408, "the request's head did not arrive in time")
         self.send_400_response("")
+
+    def pause_writing(self) -> None:
+        """The client does not take its answer: give it some time, then the memory back."""
+        self._write_timer = self.loop.call_later(self._limits.write_timeout_s, self.transport.abort)
+        super().pause_writing()
+
+    def resume_writing(self) -> None:
+        """The client has taken most of its answer."""
+        self._cancel_write_timer()
+        super().resume_writing()
+
+    def _cancel_write_timer(self) -> None:
+        if self._write_timer is not None:
+            self._write_timer.cancel()
+            self._write_timer = None
 
     # Closing
 

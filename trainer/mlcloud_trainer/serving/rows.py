@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from operator import itemgetter
 from typing import TypeAlias, cast
 
@@ -68,6 +69,8 @@ class RowReader:
         self.max_values = max_values
         self._known = frozenset(self.names)
         self._all_numbers = all(column.type in ("number", "integer") for column in inputs)
+        numeric = [column for column in inputs if column.type != "string"]
+        self._booleans = [place for place, column in enumerate(numeric) if column.type == "boolean"]
         self._pick = _picker(self.names)
 
     def check_size(self, rows: int) -> None:
@@ -171,7 +174,7 @@ class RowReader:
             rows: One sequence of values a row.
             where: Names a value by its row and feature, for messages.
         """
-        if self._all_numbers and all(_NUMBERS.issuperset(map(type, row)) for row in rows):
+        if self._all_numbers and _NUMBERS.issuperset(map(type, chain.from_iterable(rows))):
             numbers = np.array(rows, dtype=np.float64).reshape(len(rows), self.width)
             batch = Batch(numbers=numbers, texts=np.empty((len(rows), 0), dtype=object))
             self.check_range(batch, where)
@@ -213,8 +216,7 @@ class RowReader:
             raise BadRequestError(
                 self._at(wrong, numbers, where, "expected a number between -3.4e38 and 3.4e38")
             )
-        numeric = [column for column in self.inputs if column.type != "string"]
-        booleans = [position for position, column in enumerate(numeric) if column.type == "boolean"]
+        booleans = self._booleans
         if booleans:
             wrong = np.zeros(numbers.shape, dtype=bool)
             held = numbers[:, booleans]

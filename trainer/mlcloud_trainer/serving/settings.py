@@ -57,6 +57,8 @@ class ConnectionLimits:
             theirs, so that it is never this side that closes first.
         max_concurrency: Large requests that are worked on at the same time.
         max_queue: Large requests that wait for their turn; one more is answered 503.
+        max_buffered_bytes: Bodies of all requests together; what comes over it is answered 503.
+        write_timeout_s: Time a client has to take an answer that is larger than the socket's buffers.
         drain_timeout_s: Time that requests in flight have to finish after SIGTERM; platforms kill at 30 s.
     """
 
@@ -65,6 +67,8 @@ class ConnectionLimits:
     keep_alive_s: int = 75
     max_concurrency: int = 1
     max_queue: int = 64
+    max_buffered_bytes: int = 256 * MIB
+    write_timeout_s: float = 60.0
     drain_timeout_s: float = 24.0
 
 
@@ -163,6 +167,8 @@ def _connection_limits(reader: _Reader) -> ConnectionLimits:
         keep_alive_s=reader.integer("MLCLOUD_KEEP_ALIVE_S", default.keep_alive_s, least=1),
         max_concurrency=reader.integer("MLCLOUD_MAX_CONCURRENCY", cores, least=1),
         max_queue=reader.integer("MLCLOUD_MAX_QUEUE", default.max_queue, least=0),
+        max_buffered_bytes=reader.integer("MLCLOUD_MAX_BUFFERED_BYTES", default.max_buffered_bytes, least=1),
+        write_timeout_s=reader.seconds("MLCLOUD_WRITE_TIMEOUT_S", default.write_timeout_s),
         drain_timeout_s=reader.seconds("MLCLOUD_DRAIN_TIMEOUT_S", default.drain_timeout_s),
     )
 
