@@ -1,0 +1,37 @@
+"""Every stack file of the repository: its plan is the reviewed inventory, and a second one is identical."""
+
+from pathlib import Path
+
+import pytest
+from support.inventory import REGENERATE, ROOT, inventory_of, read
+from support.stack_plan import plan_of
+
+STACKS = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
+
+
+def test_there_are_stack_files() -> None:
+    assert "local-dev" in STACKS
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_the_plan_of_a_stack_file_is_its_reviewed_inventory(stack: str, tmp_path: Path) -> None:
+    found = inventory_of(plan_of(stack, tmp_path), ROOT, tmp_path)
+    assert found == read(stack), f"the plan of {stack} differs from its inventory: {REGENERATE}"
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_second_plan_of_a_stack_file_is_identical(stack: str, tmp_path: Path) -> None:
+    assert plan_of(stack, tmp_path) == plan_of(stack, tmp_path)
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_a_plan_is_the_documented_contract(stack: str, tmp_path: Path) -> None:
+    plan = plan_of(stack, tmp_path)
+    assert set(plan) == {"project", "stack", "engine", "resources", "summary", "outputs", "diagnostics"}
+    keys = (
+        "urn type name custom op inputs outputs parent provider version dependencies protect retainOnDelete "
+        "deleteBeforeReplace ignoreChanges aliases"
+    )
+    assert all(set(entry) == set(keys.split()) for entry in plan["resources"])
+    assert sum(plan["summary"].values()) == len(plan["resources"])
+    assert list(tmp_path.rglob("*.json")) == [], "a preview writes no state"
