@@ -1,11 +1,15 @@
 """The main job through the command line: a CSV is trained, served, changed, refused, and all of it ends.
 
-The tests of a class share one stack and build on each other, in their order.
+The tests of a class share one stack and build on each other, in their order: xdist must keep them together,
+which the group and `--dist loadgroup` see to.
 """
 
 import json
 import random
+import signal
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -50,6 +54,7 @@ def served(project: StackProject) -> str:
     return answer.headers["x-model-version"]
 
 
+@pytest.mark.xdist_group("TestALocalStack")
 @pytest.mark.timeout(600)
 class TestALocalStack:
     def test_a_preview_plans_every_resource_and_makes_nothing(self, project: StackProject) -> None:
@@ -75,7 +80,7 @@ class TestALocalStack:
 
     def test_the_second_update_changes_nothing_and_says_so(self, project: StackProject) -> None:
         before = project.outputs()
-        assert "Nothing changed: 11 resources are as declared." in project.done("up", STACK, "--yes")
+        assert "Nothing changed: 6 resources are as declared." in project.done("up", STACK, "--yes")
         assert project.outputs() == before
 
     def test_the_data_of_people_is_predicted_from_a_file_and_from_the_command_line(
@@ -164,6 +169,33 @@ class TestALocalStack:
         assert [path for path in (project.state_home / "local").rglob("*") if path.is_file()] == []
         outside = {path.name for path in project.root.iterdir()}
         assert outside == {"Pulumi.yaml", "stacks", "data.csv", ".state"}
+
+
+def test_ctrl_c_ends_a_training_run_in_good_order(tmp_path: Path) -> None:
+    slow = config(estimator="gradient_boosting", hyperparameters={"n_estimators": 5000}, gate={})
+    project = StackProject.make(tmp_path / "project", slow, csv(rows=3000))
+    update = subprocess.Popen(
+        [sys.executable, "-m", "mlcloud.cli", "up", STACK, "--yes"],
+        cwd=project.root,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert update.stdout is not None
+        assert any("Fitting" in line for line in update.stdout)
+        update.send_signal(signal.SIGINT)
+        rest, errors = update.communicate(timeout=60)
+    finally:
+        update.kill()
+        update.wait()
+    assert update.returncode == 130
+    assert "Cancelling" in rest
+    assert errors.endswith("The update was cancelled.\n")
+    assert "Traceback" not in rest + errors
+    assert project.processes() == []
+    assert "to destroy" not in project.done("destroy", STACK, "--yes")
+    assert "Nothing to destroy: test is not up." in project.done("destroy", STACK, "--yes")
 
 
 class TestWhatIsRefusedBeforeAnythingIsMade:

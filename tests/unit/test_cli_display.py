@@ -3,7 +3,7 @@
 import io
 
 from mlcloud.cli.display import PlainDisplay, diagnostic_line, display_for
-from mlcloud.cli.tree import changes_tree
+from mlcloud.cli.tree import changes_tree, counts_of
 from mlcloud.cli.words import counted, seconds, words_of
 from mlcloud.embedded.events import (
     Diagnostic,
@@ -13,6 +13,7 @@ from mlcloud.embedded.events import (
     ResourceFailed,
     ResourceStarted,
 )
+from mlcloud.embedded.values import UNKNOWN_TEXT
 from rich.console import Console
 
 STACK = "urn:pulumi:dev::p::pulumi:pulumi:Stack::p-dev"
@@ -81,6 +82,37 @@ class TestTree:
         changes = (PropertyChange(path="text", kind="add", new="x" * 500),)
         assert "x" * 100 not in rendered([ended("update", changes=changes)], diff=True)
 
+    def test_of_a_long_value_both_ends_are_shown_so_that_paths_can_be_told_apart(self) -> None:
+        changes = (
+            PropertyChange(
+                path="uri", kind="update", old="/s/" + "x" * 90 + "/a", new="/s/" + "x" * 90 + "/b"
+            ),
+        )
+        target = Console(file=io.StringIO(), width=80, force_terminal=False)
+        target.print(changes_tree("dev", [ended("update", changes=changes)], diff=True, width=80))
+        (line,) = [line for line in printed(target).splitlines() if "uri:" in line]
+        assert '/a" → "/s/' in line
+        assert line.endswith('/b"')
+
+    def test_what_forces_a_new_one_is_marked_and_what_is_not_known_yet_is_said(self) -> None:
+        change = PropertyChange(
+            path="sha256", kind="update", forces_replacement=True, old="a", new=UNKNOWN_TEXT
+        )
+        assert '± sha256: "a" → known later' in rendered([ended("replace", changes=(change,))], diff=True)
+
+    def test_what_only_holds_resources_has_no_sign_and_is_not_counted(self) -> None:
+        holder = "urn:pulumi:dev::p::mlcloud:index:LocalStorage::storage"
+        events = [ended("create", STACK, ""), ended("create", holder), ended("create", parent=holder)]
+        text = rendered([*events])
+        assert "+ data" in text
+        assert "+ storage" not in text and "storage" in text
+        assert counts_of([*events]) == {"create": 1}
+
+    def test_a_replacement_counts_once_and_a_look_counts_as_unchanged(self) -> None:
+        other = BUCKET.replace("data", "idle")
+        events = [ended("create-replacement"), ended("delete-replaced"), ended("refresh", other)]
+        assert counts_of([*events]) == {"replace": 1, "same": 1}
+
     def test_a_failed_resource_says_so(self) -> None:
         failed = ResourceFailed(
             op="create",
@@ -105,18 +137,30 @@ class TestPlainDisplay:
             display.on_event(ended("create"))
         lines = printed(target).splitlines()
         assert [line.strip() for line in lines] == [
-            "… data  Bucket  creating",
+            "… data               Bucket        creating",
             "data: copying 3 of 7",
-            "+ data  Bucket  created  1.2 s",
+            "+ data               Bucket        created  1.2 s",
         ]
 
-    def test_what_stays_as_it_is_and_the_stack_itself_make_no_line(self) -> None:
+    def test_what_is_done_at_once_is_one_line(self) -> None:
+        target = console()
+        started = ResourceStarted(
+            op="create", urn=BUCKET, type="mlcloud:local:Bucket", name="data", parent=STACK
+        )
+        with PlainDisplay(target) as display:
+            display.on_event(started)
+            display.on_event(ended("create"))
+        assert printed(target).count("\n") == 1
+
+    def test_what_stays_is_looked_at_or_only_holds_resources_makes_no_line(self) -> None:
         target = console()
         with PlainDisplay(target) as display:
             display.on_event(ended("same"))
+            display.on_event(ended("refresh"))
             display.on_event(ended("create", STACK, ""))
+            display.on_event(ended("create", "urn:pulumi:dev::p::mlcloud:index:LocalStorage::storage"))
         assert printed(target) == ""
-        assert len(display.ended) == 2
+        assert len(display.ended) == 4
 
     def test_errors_wait_for_the_end_and_warnings_do_not(self) -> None:
         target = console()

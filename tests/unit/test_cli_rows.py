@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 import pytest
-from mlcloud.cli.rows import rows_of, rows_of_file, rows_of_json
+from mlcloud.cli.rows import row_text, rows_of_file, rows_of_json
 from mlcloud.core.errors import UserError
 
 
@@ -31,7 +31,13 @@ def test_a_csv_file_is_sent_as_it_is_because_the_server_knows_its_types(tmp_path
     file.write_text("zip,city\n00420,Ulm\n,Bern\n", encoding="utf-8")
     rows = rows_of_file(file, io.StringIO())
     assert (rows.content_type, rows.body) == ("text/csv", b"zip,city\n00420,Ulm\n,Bern\n")
-    assert rows.shown == ["zip=00420, city=Ulm", "zip=, city=Bern"]
+    assert rows.rows == [{"zip": "00420", "city": "Ulm"}, {"zip": "", "city": "Bern"}]
+
+
+def test_a_cell_of_several_lines_is_one_row(tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text('note,city\n"a\nb",Ulm\n', encoding="utf-8")
+    assert len(rows_of_file(file, io.StringIO()).rows) == 1
 
 
 def test_a_csv_file_without_rows_is_refused(tmp_path: Path) -> None:
@@ -50,5 +56,31 @@ def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:
         rows_of_file(tmp_path / "rows.csv", io.StringIO())
 
 
-def test_a_wide_row_is_shown_by_its_first_features() -> None:
-    assert rows_of([{f"f{n}": n for n in range(9)}]).shown[0].endswith("and 3 more")
+@pytest.mark.parametrize("text", ["[]", '{"instances": []}'])
+def test_no_row_is_refused_before_anything_is_sent(text: str) -> None:
+    with pytest.raises(UserError, match="--data holds no row"):
+        sent(text)
+
+
+def test_a_file_that_is_no_text_is_refused_with_what_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    file.write_bytes(b"PAR1\xb0\xff")
+    with pytest.raises(UserError, match=r"rows\.parquet is not text in UTF-8\. Give rows as \.csv"):
+        rows_of_file(file, io.StringIO())
+
+
+@pytest.mark.parametrize(
+    ("width", "text"),
+    [
+        (80, "a=1, b=2, c=3"),
+        (13, "a=1, b=2, c=3"),
+        (12, "a=1, and 2 more"),
+        (1, "a=1, and 2 more"),
+    ],
+)
+def test_a_row_is_shown_by_as_many_features_as_have_room(width: int, text: str) -> None:
+    assert row_text({"a": 1, "b": 2, "c": 3}, width) == text
+
+
+def test_a_row_without_names_is_shown_as_json() -> None:
+    assert row_text([1, "Köln", None], 80) == '[1, "Köln", null]'

@@ -3,7 +3,8 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from mlcloud.core.context import StackContext, home_directory, label
+from mlcloud.core.context import StackContext, label
+from mlcloud.core.home import home_directory
 from mlcloud.core.settings import Settings
 
 

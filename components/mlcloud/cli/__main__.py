@@ -1,38 +1,43 @@
 """The entry point of the command line: parses, runs one command, and ends every failure in words."""
 
 import argparse
+import os
+import re
 import sys
 from collections.abc import Sequence
 
-from mlcloud.cli import deploy, environment, serving
+from mlcloud.cli import INTERRUPTED
+from mlcloud.cli.arguments import parser
 from mlcloud.core.errors import UserError
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status: 0 done, 1 failed, 2 wrong usage, 130 interrupted."""
-    args = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else arguments
+    top = parser()
+    if not words:
+        top.print_help()
+        return 2
+    args = top.parse_args(words)
     try:
-        return args.run(args)
+        status = args.run(args)
+        sys.stdout.flush()
     except UserError as error:
-        sys.stderr.write(f"error: {error}\n")
+        sys.stderr.write(f"error: {_named(str(error), args)}\n")
         return 1
     except KeyboardInterrupt:
-        sys.stderr.write("Interrupted. The state is saved; `mlcloud up STACK` goes on from there.\n")
-        return 130
+        sys.stderr.write("Interrupted.\n")
+        return INTERRUPTED
     except BrokenPipeError:
+        # Whoever read has gone; what Python would still write at its end has nowhere to go, either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
+    return status
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="mlcloud",
-        description="Machine-learning stacks as code. Local stacks and previews run without the Pulumi CLI.",
-    )
-    commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    deploy.add_commands(commands.add_parser)
-    serving.add_commands(commands.add_parser)
-    environment.add_commands(commands.add_parser)
-    return parser
+def _named(message: str, args: argparse.Namespace) -> str:
+    """Put the stack's name into the commands of a message: a library does not know it and says STACK."""
+    return re.sub(r"(`mlcloud \w+ )STACK\b", lambda found: found[1] + args.stack, message)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,9 @@
-"""up, preview, refresh, destroy and outputs: what the embedded engine does with a stack."""
+"""up, preview, refresh and destroy: what the embedded engine does with a stack."""
 
 import argparse
-import json
 import signal
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -13,59 +12,37 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from mlcloud.cli.commands import AddCommand, terminal
+from mlcloud.cli import INTERRUPTED
 from mlcloud.cli.display import Display, diagnostic_line, display_for
-from mlcloud.cli.tree import changes_tree
+from mlcloud.cli.outputs import first_outputs
+from mlcloud.cli.terminal import terminal
+from mlcloud.cli.tree import changes_tree, counts_of
 from mlcloud.cli.words import counted, seconds
-from mlcloud.core.context import home_directory
 from mlcloud.core.errors import UserError
-from mlcloud.embedded.engine import Engine
+from mlcloud.core.home import home_directory
+from mlcloud.embedded.engine import Engine, Result
 from mlcloud.embedded.events import Diagnostic, Event
 from mlcloud.embedded.project import Project
 from mlcloud.embedded.secrets import Passphrase
 
+_QUESTIONS = {
+    "update": "Make these changes to {}?",
+    "refresh": "Take what is really there into the state of {}?",
+    "destroy": "Destroy {} with its endpoint, models and data?",
+}
 _PULUMI_HOW = "https://www.pulumi.com/docs/iac/download-install/"
-
-
-def add_commands(add_command: AddCommand) -> None:
-    """Add the five commands to the parser."""
-    for name, run, text in (
-        ("up", up, "make the stack what its program and config say"),
-        ("preview", preview, "show what `up` would change, and change nothing"),
-        ("refresh", refresh, "look at what is really there and take it into the state"),
-        ("destroy", destroy, "end and delete everything that the stack made"),
-        ("outputs", outputs, "print the stack's outputs"),
-    ):
-        command = add_command(name, help=text, description=text[0].upper() + text[1:] + ".")
-        command.add_argument("stack", metavar="STACK", help="the stack, as in stacks/Pulumi.STACK.yaml")
-        command.set_defaults(run=run)
-        if name in ("up", "refresh", "destroy"):
-            command.add_argument("--yes", "-y", action="store_true", help="do not ask")
-        if name in ("up", "preview", "refresh", "destroy"):
-            command.add_argument(
-                "--diff", action="store_true", help="show old and new values of what changes"
-            )
-        if name in ("preview", "outputs"):
-            command.add_argument("--json", action="store_true", help="print JSON, for tools")
-        if name == "outputs":
-            command.add_argument("name", metavar="NAME", nargs="?", help="one output, as bare text")
-            command.add_argument("--show-secrets", action="store_true", help="print secrets in plain text")
 
 
 def preview(args: argparse.Namespace) -> int:
     """Show what an update would change."""
-    console = terminal()
-    display = display_for(console, quiet=True)
-    diagnostics = _Diagnostics(display)
-    engine = _engine(args, diagnostics.on_event)
-    with _cancel_on_interrupt(engine, console):
-        plan = engine.preview()
+    run = _Run.quiet(args, "preview")
+    with run.cancel_on_interrupt():
+        plan = run.engine.preview()
     if args.json:
         sys.stdout.write(plan.to_json())
     else:
-        diagnostics.print_notes(console)
-        _print_changes(console, args, display, counts=plan.summary, future=True)
-    return _end(console, ok=plan.ok, diagnostics=diagnostics, what="preview", as_json=args.json)
+        run.print_plan(plan.summary)
+    return run.end(ok=plan.ok)
 
 
 def up(args: argparse.Namespace) -> int:
@@ -83,72 +60,128 @@ def destroy(args: argparse.Namespace) -> int:
     return _change(args, what="destroy", plan_first=False, operation=lambda engine: engine.destroy())
 
 
-def outputs(args: argparse.Namespace) -> int:
-    """Print the outputs of the stack's last update."""
-    values = stack_outputs(args.stack, show_secrets=args.show_secrets)
-    if args.name is not None:
-        if args.name not in values:
-            raise UserError(
-                f"The stack has no output {args.name!r}; it has: {', '.join(sorted(values)) or 'none'}."
-            )
-        value = values[args.name]
-        sys.stdout.write((value if isinstance(value, str) else json.dumps(value)) + "\n")
-    elif args.json:
-        sys.stdout.write(json.dumps(values, indent=2, sort_keys=True) + "\n")
-    else:
-        _print_outputs(terminal(), values)
-    return 0
+class _Run:
+    """One run of the engine on a stack, and what people see of it."""
 
+    def __init__(self, args: argparse.Namespace, what: str, console: Console, display: Display) -> None:
+        project = Project.load(Path.cwd())
+        self.console = console
+        self.display = display
+        self.engine = Engine.open(project, args.stack, home_directory(project.root), on_event=self._on_event)
+        self.cancelled = False
+        self._args = args
+        self._what = what
+        self._errors: list[Diagnostic] = []
+        self._notes: list[Diagnostic] = []
 
-def stack_outputs(stack: str, *, show_secrets: bool = False) -> dict[str, Any]:
-    """Return the outputs that the state holds for a stack of the project around the working directory."""
-    project = Project.load(Path.cwd())
-    return Engine.open(project, stack, home_directory(project.root)).outputs(show_secrets=show_secrets)
+    @classmethod
+    def quiet(cls, args: argparse.Namespace, what: str) -> "_Run":
+        """Return a run that shows nothing until it has ended."""
+        console = terminal()
+        return cls(args, what, console, display_for(console, quiet=True))
 
+    @classmethod
+    def shown(cls, args: argparse.Namespace, what: str) -> "_Run":
+        """Return a run that shows what happens as it happens."""
+        console = terminal()
+        return cls(args, what, console, display_for(console))
 
-def _engine(args: argparse.Namespace, on_event: Callable[[Event], None]) -> Engine:
-    project = Project.load(Path.cwd())
-    return Engine.open(project, args.stack, home_directory(project.root), on_event=on_event)
-
-
-class _Diagnostics:
-    """Keeps errors for the end, where people look, and hands everything on."""
-
-    def __init__(self, display: Display) -> None:
-        self.errors: list[Diagnostic] = []
-        self.notes: list[Diagnostic] = []
-        self._display = display
-
-    def on_event(self, event: Event) -> None:
+    def _on_event(self, event: Event) -> None:
+        # Errors are told at the end, where people look.
         if isinstance(event, Diagnostic):
-            (self.errors if event.severity == "error" else self.notes).append(event)
-        self._display.on_event(event)
+            (self._errors if event.severity == "error" else self._notes).append(event)
+        self.display.on_event(event)
 
-    def print_notes(self, console: Console) -> None:
-        for note in self.notes:
-            console.print(diagnostic_line(note), soft_wrap=True)
+    @contextmanager
+    def cancel_on_interrupt(self) -> Generator[None]:
+        """Let the first Ctrl-C cancel in good order, and the second one end at once."""
+
+        def on_interrupt(_signal: int, _frame: FrameType | None) -> None:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            self.cancelled = True
+            self.console.print(
+                "Cancelling: what runs is told to end. Once more Ctrl-C ends at once.", soft_wrap=True
+            )
+            self.engine.cancel()
+
+        before = signal.signal(signal.SIGINT, on_interrupt)
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def print_plan(self, summary: Mapping[str, int]) -> None:
+        """Print what would change, and why."""
+        for note in self._notes:
+            self.console.print(diagnostic_line(note), soft_wrap=True)
+        counts = counts_of(self.display.ended)
+        if _changes(summary):
+            self.print_tree()
+            self.console.print(Text(f"To be: {counted(counts)}", style="bold"))
+        else:
+            same = counts.get("same", 0)
+            self.console.print(Text(f"Nothing would change: {same} resources are as declared.", style="bold"))
+
+    def print_tree(self) -> None:
+        """Print the tree of what changes, with values where they were asked for."""
+        args, width = self._args, self.console.width
+        self.console.print(changes_tree(args.stack, self.display.ended, diff=args.diff, width=width))
+
+    def print_done(self, result: Result) -> None:
+        """Print what an operation that succeeded has done."""
+        counts = counts_of(self.display.ended)
+        if _changes(result.summary):
+            text = f"{self._what.capitalize()} done: {counted(counts)}."
+        elif self._what == "destroy":
+            text = f"Nothing to destroy: {self._args.stack} is not up."
+        else:
+            text = f"Nothing changed: {counts.get('same', 0)} resources are as declared."
+        self.console.print(Text(f"{text} ({seconds(result.duration_s)})", style="bold green"))
+
+    def print_outputs(self, values: Mapping[str, Any]) -> None:
+        """Print the outputs that people look for."""
+        shown = first_outputs(values)
+        if shown:
+            self.console.print(Text("Outputs", style="bold"))
+        for name, text in shown:
+            self.console.print(Text(f"  {name}  ", style="dim") + Text(text, style=""), soft_wrap=True)
+        if more := len(values) - len(shown):
+            hint = f"  and {more} more: mlcloud outputs {self._args.stack}"
+            self.console.print(Text(hint, style="dim"), soft_wrap=True)
+
+    def end(self, *, ok: bool) -> int:
+        """Tell what went wrong, if anything did, and return the exit status."""
+        if ok:
+            return 0
+        as_json = getattr(self._args, "json", False)
+        errors = Console(stderr=True) if as_json or not self.console.is_terminal else self.console
+        for error in self._errors:
+            errors.print(diagnostic_line(error), soft_wrap=True)
+        if self.cancelled:
+            errors.print(Text(f"The {self._what} was cancelled.", style="bold red"))
+            return INTERRUPTED
+        errors.print(Text(f"The {self._what} failed.", style="bold red"))
+        return 1
 
 
 def _change(
-    args: argparse.Namespace, *, what: str, plan_first: bool, operation: Callable[[Engine], Any]
+    args: argparse.Namespace, *, what: str, plan_first: bool, operation: Callable[[Engine], Result]
 ) -> int:
-    console = terminal()
     _refuse_clouds(args.stack, what)
-    if not args.yes and not _confirmed(console, args, what=what, plan_first=plan_first):
-        return 1
-    display = display_for(console)
-    diagnostics = _Diagnostics(display)
-    engine = _engine(args, diagnostics.on_event)
-    console.print(Text(f"{what.capitalize()} of {args.stack}", style="bold"))
-    with display, _cancel_on_interrupt(engine, console):
-        result = operation(engine)
-    if args.diff:
-        console.print(changes_tree(args.stack, display.ended, diff=True))
+    if not args.yes and (status := _ask(args, what=what, plan_first=plan_first)) is not None:
+        return status
+    run = _Run.shown(args, what)
+    run.console.print(Text(f"{what.capitalize()} of {args.stack}", style="bold"))
+    with run.display, run.cancel_on_interrupt():
+        result = operation(run.engine)
+    found = what == "refresh" and _changes(result.summary) > 0
+    if found or (args.diff and (args.yes or not plan_first)):
+        run.print_tree()
     if result.ok:
         if what == "update":
-            _print_outputs(console, result.outputs)
-        console.print(_summary(what, result.summary, result.duration_s))
-    return _end(console, ok=result.ok, diagnostics=diagnostics, what=what)
+            run.print_outputs(result.outputs)
+        run.print_done(result)
+    return run.end(ok=result.ok)
 
 
 def _refuse_clouds(stack: str, what: str) -> None:
@@ -165,91 +198,34 @@ def _refuse_clouds(stack: str, what: str) -> None:
         )
 
 
-def _confirmed(console: Console, args: argparse.Namespace, *, what: str, plan_first: bool) -> bool:
+def _ask(args: argparse.Namespace, *, what: str, plan_first: bool) -> int | None:
+    """Show what would change and ask for it; return the exit status where it is not wanted, else None."""
     if not sys.stdin.isatty():
         raise UserError(
             f"This is not a terminal, so nobody can be asked. Add --yes to {what} without asking."
         )
     if plan_first:
-        display = display_for(console, quiet=True)
-        diagnostics = _Diagnostics(display)
-        plan = _engine(args, diagnostics.on_event).preview()
-        diagnostics.print_notes(console)
-        _print_changes(console, args, display, counts=plan.summary, future=True)
+        run = _Run.quiet(args, "preview")
+        with run.cancel_on_interrupt():
+            plan = run.engine.preview()
         if not plan.ok:
-            _end(console, ok=False, diagnostics=diagnostics, what="preview")
-            return False
+            return run.end(ok=False)
+        run.print_plan(plan.summary)
         if not _changes(plan.summary):
-            return True
-    console.print(f"Do the {what} of {args.stack}? \\[y/N] ", end="")
-    agreed = sys.stdin.readline().strip().lower() in ("y", "yes")
-    if not agreed:
-        console.print("Nothing was changed.")
-    return agreed
-
-
-def _print_changes(
-    console: Console, args: argparse.Namespace, display: Display, *, counts: dict[str, int], future: bool
-) -> None:
-    if _changes(counts):
-        console.print(changes_tree(args.stack, display.ended, diff=args.diff))
-        console.print(Text(f"{'To be' if future else 'Was'}: {counted(counts)}", style="bold"))
-    else:
-        console.print(
-            Text(f"Nothing would change: {counts.get('same', 0)} resources are as declared.", style="bold")
-        )
-
-
-def _changes(counts: dict[str, int]) -> int:
-    return sum(count for op, count in counts.items() if op not in ("same", "read"))
-
-
-def _summary(what: str, counts: dict[str, int], duration_s: float) -> Text:
-    took = f" ({seconds(duration_s)})"
-    if not _changes(counts):
-        return Text(
-            f"Nothing changed: {counts.get('same', 0)} resources are as declared.{took}", style="bold green"
-        )
-    return Text(f"{what.capitalize()} done: {counted(counts)}.{took}", style="bold green")
-
-
-def _print_outputs(console: Console, values: dict[str, Any]) -> None:
-    if not values:
-        return
-    width = max(len(name) for name in values)
-    console.print(Text("Outputs", style="bold"))
-    for name in sorted(values):
-        value = values[name]
-        text = value if isinstance(value, str) else json.dumps(value, sort_keys=True)
-        console.print(Text(f"  {name:<{width}}  ", style="dim") + Text(text, style=""), soft_wrap=True)
-
-
-def _end(console: Console, *, ok: bool, diagnostics: _Diagnostics, what: str, as_json: bool = False) -> int:
-    if ok:
-        return 0
-    errors = Console(stderr=True) if as_json or not console.is_terminal else console
-    for error in diagnostics.errors:
-        errors.print(diagnostic_line(error), soft_wrap=True)
-    errors.print(
-        Text(
-            f"The {what} failed.",
-            style="bold red",
-        )
-    )
+            return None
+    console = terminal()
+    question = _QUESTIONS[what].format(args.stack)
+    console.print(f"{question} \\[y/N] ", end="")
+    try:
+        answer = sys.stdin.readline()
+    except KeyboardInterrupt:
+        console.print("\nNothing was changed.")
+        return INTERRUPTED
+    if answer.strip().lower() in ("y", "yes"):
+        return None
+    console.print("Nothing was changed." if answer else "\nNothing was changed.")
     return 1
 
 
-@contextmanager
-def _cancel_on_interrupt(engine: Engine, console: Console) -> Generator[None]:
-    """Let the first Ctrl-C cancel in good order, and the second one end at once."""
-
-    def on_interrupt(_signal: int, _frame: FrameType | None) -> None:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        console.print("Cancelling: what runs is told to end. Once more Ctrl-C ends at once.")
-        engine.cancel()
-
-    before = signal.signal(signal.SIGINT, on_interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+def _changes(counts: Mapping[str, int]) -> int:
+    return sum(count for op, count in counts.items() if op not in ("same", "read"))

@@ -10,7 +10,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from mlcloud.cli.words import seconds, short_type, words_of
+from mlcloud.cli.words import STACK_TYPE, is_part, seconds, short_type, words_of
 from mlcloud.embedded.events import (
     Diagnostic,
     Event,
@@ -20,7 +20,8 @@ from mlcloud.embedded.events import (
     ResourceStarted,
 )
 
-STACK_TYPE = "pulumi:pulumi:Stack"
+_NAME_WIDTH, _TYPE_WIDTH = 18, 13
+"""Columns for most names and types; a longer one pushes its line to the right."""
 
 
 class Display(Protocol):
@@ -48,8 +49,13 @@ def display_for(console: Console, *, quiet: bool = False) -> Display:
     return LiveDisplay(console) if console.is_terminal else PlainDisplay(console)
 
 
-def _worth_showing(event: ResourceStarted | ResourceEnded) -> bool:
-    return event.op != "same" and event.type != STACK_TYPE
+def _takes_time(event: ResourceStarted) -> bool:
+    return event.op != "same" and is_part(event.type)
+
+
+def _worth_a_line(event: ResourceEnded) -> bool:
+    """Tell what people want to know: not what stays, was only looked at, or only holds other resources."""
+    return event.op not in ("same", "refresh") and is_part(event.type)
 
 
 def _done_line(event: ResourceEnded | ResourceFailed) -> Text:
@@ -57,9 +63,9 @@ def _done_line(event: ResourceEnded | ResourceFailed) -> Text:
     failed = isinstance(event, ResourceFailed)
     line = Text("  ")
     line.append("✗ " if failed else f"{words.symbol} ", style="bold red" if failed else words.style)
-    line.append(event.name)
-    line.append(f"  {short_type(event.type)}", style="dim")
-    line.append(f"  {words.doing} failed" if failed else f"  {words.done}", style="red" if failed else "")
+    line.append(f"{event.name:<{_NAME_WIDTH}} ")
+    line.append(f"{short_type(event.type):<{_TYPE_WIDTH}} ", style="dim")
+    line.append(f"{words.doing} failed" if failed else words.done, style="red" if failed else "")
     if event.seconds >= 0.05:
         line.append(f"  {seconds(event.seconds)}", style="dim")
     return line
@@ -101,6 +107,7 @@ class PlainDisplay:
     def __init__(self, console: Console) -> None:
         self.ended: list[ResourceEnded | ResourceFailed] = []
         self._console = console
+        self._waiting: dict[str, ResourceStarted] = {}
 
     def __enter__(self) -> "PlainDisplay":
         return self
@@ -111,16 +118,20 @@ class PlainDisplay:
     def on_event(self, event: Event) -> None:
         """Print one event."""
         match event:
-            case ResourceStarted() if _worth_showing(event):
-                self._print(Text(f"  … {event.name}  {short_type(event.type)}  {words_of(event.op).doing}"))
+            case ResourceStarted() if _takes_time(event):
+                self._waiting[event.urn] = event
             case ResourceEnded():
                 self.ended.append(event)
-                if _worth_showing(event):
+                if _worth_a_line(event):
                     self._print(_done_line(event))
             case ResourceFailed():
                 self.ended.append(event)
                 self._print(_done_line(event))
             case Progress():
+                # What is done at once needs one line, not two: a beginning is told with the first progress.
+                if started := self._waiting.pop(event.urn, None):
+                    line = f"  … {started.name:<{_NAME_WIDTH}} {short_type(started.type):<{_TYPE_WIDTH}} "
+                    self._print(Text(line + words_of(started.op).doing))
                 self._print(Text(f"    {event.urn.rsplit('::', 1)[-1]}: {event.message}"))
             case Diagnostic(severity="info" | "warning"):
                 self._print(diagnostic_line(event))
@@ -159,17 +170,17 @@ class LiveDisplay:
     def on_event(self, event: Event) -> None:
         """Take one event into the view."""
         match event:
-            case ResourceStarted() if _worth_showing(event):
+            case ResourceStarted() if _takes_time(event):
                 self._active[event.urn] = _Active(event=event, since=time.monotonic())
             case ResourceEnded() | ResourceFailed():
                 self.ended.append(event)
                 self._active.pop(event.urn, None)
-                if isinstance(event, ResourceFailed) or _worth_showing(event):
+                if isinstance(event, ResourceFailed) or _worth_a_line(event):
                     self._console.print(_done_line(event))
             case Progress() if event.urn in self._active:
                 self._active[event.urn].message = event.message
             case Diagnostic(severity="info" | "warning"):
-                self._console.print(diagnostic_line(event))
+                self._console.print(diagnostic_line(event), soft_wrap=True)
             case _:
                 pass
 

@@ -5,20 +5,9 @@ import shlex
 import sys
 from pathlib import Path
 
-from mlcloud.cli.commands import AddCommand
-from mlcloud.core.context import home_directory
+from mlcloud.core.home import home_directory
 from mlcloud.embedded.project import Project
 from mlcloud.embedded.secrets import PASSPHRASE_FILE_VARIABLE, Passphrase
-
-
-def add_commands(add_command: AddCommand) -> None:
-    """Add the command to the parser."""
-    command = add_command(
-        "env",
-        help="print the exports with which the Pulumi CLI opens the same stacks",
-        description='Print what the Pulumi CLI needs to open the same stacks: eval "$(mlcloud env)"',
-    )
-    command.set_defaults(run=env)
 
 
 def env(args: argparse.Namespace) -> int:

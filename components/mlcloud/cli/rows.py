@@ -1,6 +1,7 @@
 """The rows that people ask predictions for: from the command line, a file, or the standard input."""
 
 import csv
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +9,6 @@ from pathlib import Path
 from typing import Any, TextIO, cast
 
 from mlcloud.core.errors import UserError
-
-_FEATURES_SHOWN = 6
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,16 +18,14 @@ class Rows:
     body: bytes
     content_type: str
     """``application/json`` or ``text/csv``: a CSV file is sent as it is: the server knows its types."""
-    shown: list[str]
-    """One text a row."""
+    rows: list[Any]
+    """Each row as it was given; of a CSV file, its cells' text by column."""
 
 
 def rows_of(instances: Sequence[Any]) -> Rows:
     """Return rows that are given as values."""
     body = json.dumps({"instances": list(instances)}).encode()
-    return Rows(
-        body=body, content_type="application/json", shown=[_instance_text(item) for item in instances]
-    )
+    return Rows(body=body, content_type="application/json", rows=list(instances))
 
 
 def rows_of_json(text: str, where: str) -> Rows:
@@ -39,15 +36,20 @@ def rows_of_json(text: str, where: str) -> Rows:
         where: Where it came from, for the error.
 
     Raises:
-        UserError: It is not JSON.
+        UserError: It is not JSON, or holds no row.
     """
     try:
         value: Any = json.loads(text)
+    except RecursionError:
+        raise UserError(f"{where} is nested too deeply to be rows.") from None
     except ValueError as error:
         raise UserError(f'{where} is not JSON ({error}). One row is an object: {{"age": 40}}') from None
     if isinstance(value, dict) and "instances" in value:
         value = cast("dict[str, Any]", value)["instances"]
-    return rows_of(cast("list[Any]", value) if isinstance(value, list) else [value])
+    instances: list[Any] = cast("list[Any]", value) if isinstance(value, list) else [cast("Any", value)]
+    if not instances:
+        raise UserError(f'{where} holds no row. One row is an object: {{"age": 40}}')
+    return rows_of(instances)
 
 
 def rows_of_file(path: Path, stdin: TextIO) -> Rows:
@@ -56,24 +58,31 @@ def rows_of_file(path: Path, stdin: TextIO) -> Rows:
     Raises:
         UserError: It cannot be read, or holds no row.
     """
-    if str(path) == "-":
-        return rows_of_json(stdin.read(), "the standard input")
+    piped = str(path) == "-"
     try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path} cannot be read: {getattr(error, 'strerror', None) or error}.") from None
+        text = stdin.read() if piped else path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise UserError(
+            f"{path} is not text in UTF-8. Give rows as .csv (with a header) or as .json."
+        ) from None
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     if path.suffix.lower() != ".csv":
-        return rows_of_json(text, str(path))
-    shown = [_instance_text(row) for row in csv.DictReader(text.splitlines())]
-    if not shown:
+        return rows_of_json(text, "the standard input" if piped else str(path))
+    rows: list[Any] = list(csv.DictReader(io.StringIO(text)))
+    if not rows:
         raise UserError(f"{path} has no row below its header.")
-    return Rows(body=text.encode(), content_type="text/csv", shown=shown)
+    return Rows(body=text.encode(), content_type="text/csv", rows=rows)
 
 
-def _instance_text(instance: Any) -> str:
-    if not isinstance(instance, dict):
-        return json.dumps(instance, ensure_ascii=False)
-    items = list(cast("dict[str, Any]", instance).items())
-    shown = ", ".join(f"{name}={value}" for name, value in items[:_FEATURES_SHOWN])
-    more = len(items) - _FEATURES_SHOWN
-    return f"{shown}, and {more} more" if more > 0 else shown
+def row_text(row: Any, width: int) -> str:
+    """Return a row in one line of ``width`` characters, if its first feature leaves it that room."""
+    if not isinstance(row, dict):
+        return json.dumps(row, ensure_ascii=False)
+    items = [f"{name}={value}" for name, value in cast("dict[str, Any]", row).items()]
+    for count in range(len(items), 0, -1):
+        more = f", and {len(items) - count} more" if count < len(items) else ""
+        text = ", ".join(items[:count]) + more
+        if len(text) <= width or count == 1:
+            return text
+    return "{}"

@@ -3,75 +3,35 @@
 import argparse
 import json
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, cast
 
 from rich.console import Console
 from rich.text import Text
 
-from mlcloud.cli.commands import AddCommand, terminal
-from mlcloud.cli.deploy import stack_outputs
-from mlcloud.cli.rows import rows_of, rows_of_file, rows_of_json
+from mlcloud.cli.outputs import near_path, number_text, outputs_of
+from mlcloud.cli.rows import row_text, rows_of, rows_of_file, rows_of_json
+from mlcloud.cli.terminal import terminal
 from mlcloud.core.operations import EndpointStatus, operations_of
+
+_TEXT_COLUMN = 14
+"""Where the text behind a label begins."""
 
 _STATE_STYLE = {"serving": "bold green", "starting": "bold yellow", "down": "bold red"}
 
 
-def add_commands(add_command: AddCommand) -> None:
-    """Add the three commands to the parser."""
-    predict_command = add_command(
-        "predict",
-        help="ask the endpoint for predictions",
-        description="Ask the stack's endpoint for predictions over HTTP.",
-    )
-    source = predict_command.add_mutually_exclusive_group()
-    source.add_argument(
-        "--data", metavar="JSON", help="one row or several: '{\"age\": 40}' or '[{...}, {...}]'"
-    )
-    source.add_argument(
-        "--file", metavar="FILE", type=Path, help="rows as .csv (with a header) or .json; - reads JSON"
-    )
-    source.add_argument(
-        "--sample", action="store_true", help="a real row that the model was not trained on (default)"
-    )
-    predict_command.add_argument("--json", action="store_true", help="print JSON, for tools")
-    predict_command.set_defaults(run=predict)
-
-    status_command = add_command(
-        "status", help="what is served, and how well", description="Show the stack's model and endpoint."
-    )
-    status_command.add_argument("--json", action="store_true", help="print JSON, for tools")
-    status_command.set_defaults(run=status)
-
-    logs_command = add_command(
-        "logs", help="what servers and training runs said", description="Print the end of a log."
-    )
-    logs_command.add_argument(
-        "--training", action="store_true", help="of the training run, not of the endpoint"
-    )
-    logs_command.add_argument(
-        "--lines", "-n", type=int, default=50, metavar="N", help="how many (default: 50)"
-    )
-    logs_command.add_argument(
-        "--follow", "-f", action="store_true", help="go on with the lines to come, until Ctrl-C"
-    )
-    logs_command.set_defaults(run=logs)
-    for command in (predict_command, status_command, logs_command):
-        command.add_argument("stack", metavar="STACK", help="the stack, as in stacks/Pulumi.STACK.yaml")
-
-
 def predict(args: argparse.Namespace) -> int:
     """Send rows to the endpoint and print what it answers."""
-    values = stack_outputs(args.stack)
+    values = outputs_of(args.stack)
     operations = operations_of(values)
-    expected: list[Any] | None = None
+    expected: Any = None
     if args.data is not None:
         rows = rows_of_json(args.data, "--data")
     elif args.file is not None:
         rows = rows_of_file(args.file, sys.stdin)
     else:
         held_out = operations.sample(values)
-        rows, expected = rows_of([held_out.instance]), [held_out.expected]
+        rows, expected = rows_of([held_out.instance]), held_out.expected
     answer = operations.predict(values, rows.body, content_type=rows.content_type)
     if args.json:
         found = {"predictions": answer.predictions, "model_version": answer.model_version}
@@ -79,20 +39,20 @@ def predict(args: argparse.Namespace) -> int:
         return 0
     console = terminal()
     console.print(Text(f"POST {values['endpoint_url']}/invocations", style="bold"), soft_wrap=True)
-    for number, (row, prediction) in enumerate(zip(rows.shown, answer.predictions, strict=True)):
-        _print_pair(console, "row", row)
-        _print_pair(console, "prediction", _prediction_text(prediction), style="bold")
-        if expected is not None:
-            _print_pair(
-                console, "evaluation", f"{_text(expected[number])} for this row, which training did not see"
-            )
+    if len(rows.rows) == len(answer.predictions) == 1:
+        _print_pair(console, "row", row_text(rows.rows[0], console.width - _TEXT_COLUMN))
+        _print_pair(console, "prediction", _prediction_text(answer.predictions[0]), style="bold")
+    else:
+        _print_table(console, rows.rows, answer.predictions)
+    if expected is not None:
+        _print_pair(console, "evaluation", f"{_text(expected)}; training did not see this row")
     console.print(Text(f"  version {answer.model_version}, {answer.duration_ms:.0f} ms", style="dim"))
     return 0
 
 
 def status(args: argparse.Namespace) -> int:
     """Print the live model, its metrics and its endpoint's state; the exit status is 1 when it is down."""
-    values = stack_outputs(args.stack)
+    values = outputs_of(args.stack)
     found = operations_of(values).status(values)
     if args.json:
         sys.stdout.write(
@@ -104,13 +64,30 @@ def status(args: argparse.Namespace) -> int:
 
 
 def logs(args: argparse.Namespace) -> int:
-    """Print the end of a log."""
-    values = stack_outputs(args.stack)
+    """Print the end of a log; Ctrl-C is how following it ends, so nothing is said of it."""
+    values = outputs_of(args.stack)
     source = "training" if args.training else "endpoint"
-    for line in operations_of(values).logs(values, source=source, lines=args.lines, follow=args.follow):
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
+    try:
+        for line in operations_of(values).logs(values, source=source, lines=args.lines, follow=args.follow):
+            sys.stdout.write(line + "\n")
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        if not args.follow:
+            raise
     return 0
+
+
+def _print_table(console: Console, rows: Sequence[Any], predictions: Sequence[Any]) -> None:
+    """Print one line a row: its number, what is predicted, and as much of the row as has room."""
+    texts = [_prediction_text(prediction) for prediction in predictions]
+    digits, width = len(str(len(texts))), max((len(text) for text in texts), default=0)
+    # Should the server count a file's rows in another way, no prediction may stand beside a wrong row.
+    paired = len(rows) == len(texts)
+    for number, text in enumerate(texts, start=1):
+        line = Text(f"  {number:>{digits}}  ", style="dim") + Text(f"{text:<{width}}  ", style="bold")
+        if paired:
+            line.append(row_text(rows[number - 1], console.width - line.cell_len), style="dim")
+        console.print(line, soft_wrap=True)
 
 
 def _print_pair(console: Console, label: str, text: str, *, style: str = "") -> None:
@@ -128,6 +105,8 @@ def _prediction_text(prediction: Any) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, float):
+        return number_text(value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
@@ -153,13 +132,14 @@ def _print_status(console: Console, stack: str, values: dict[str, Any], found: E
         *((label, text) for label, text in found.more.items()),
     ]
     metrics: dict[str, float] = values.get("metrics") or {}
-    rows += [(name, f"{value:.4f}") for name, value in sorted(metrics.items())]
+    rows += [(name, number_text(value)) for name, value in sorted(metrics.items())]
     if values.get("report"):
-        rows.append(("report", str(values["report"])))
+        rows.append(("report", near_path(str(values["report"]))))
     console.print(
         Text(f"{stack}: ", style="bold") + Text(found.state, style=_STATE_STYLE.get(found.state, "bold"))
     )
     for label, text in rows:
         _print_pair(console, label, text)
     if found.detail:
-        console.print(Text(f"  {found.detail}", style="red"), soft_wrap=True)
+        told = found.detail.replace("STACK", stack)
+        console.print(Text(f"  {told}", style="red"), soft_wrap=True)

@@ -1,28 +1,36 @@
 """The tree that shows what a plan or an update changes, and why."""
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from rich.text import Text
 from rich.tree import Tree
 
-from mlcloud.cli.words import short_type, words_of
+from mlcloud.cli.words import is_part, short_type, words_of
 from mlcloud.embedded.events import PropertyChange, ResourceEnded, ResourceFailed
+from mlcloud.embedded.values import UNKNOWN_TEXT
 
 _LONGEST_VALUE = 60
+_BESIDE_VALUES = 44
+"""Columns that branches, a property's name and signs take beside an old and a new value."""
+
+_COUNTED_AS = {"create-replacement": "replace", "refresh": "same"}
 
 Shown = ResourceEnded | ResourceFailed
 
 
-def changes_tree(title: str, events: Iterable[Shown], *, diff: bool = False) -> Tree:
+def changes_tree(title: str, events: Iterable[Shown], *, diff: bool = False, width: int = 160) -> Tree:
     """Return the tree of all resources that change, under the parents that lead to them.
 
     Args:
         title: What stands at the root.
         events: The end of each resource's operation.
         diff: Show old and new values, not only the names of what changes.
+        width: Columns of the terminal; values are cut so that old and new stand in one line.
     """
+    longest = min(_LONGEST_VALUE, max(16, (width - _BESIDE_VALUES) // 2))
     last = _last_of_each(events)
     wanted = {urn for urn, event in last.items() if event.op != "same" or isinstance(event, ResourceFailed)}
     for urn in list(wanted):
@@ -37,13 +45,19 @@ def changes_tree(title: str, events: Iterable[Shown], *, diff: bool = False) -> 
         if urn not in nodes:
             event = last[urn]
             above = node_of(event.parent) if event.parent in wanted else tree
-            nodes[urn] = above.add(_label(event, diff=diff))
+            nodes[urn] = above.add(_label(event, longest=longest if diff else None))
         return nodes[urn]
 
     for urn in last:
         if urn in wanted:
             node_of(urn)
     return tree
+
+
+def counts_of(events: Iterable[Shown]) -> dict[str, int]:
+    """Return how many resources had which operation; stacks and components only hold them."""
+    ops = (event.op for event in _last_of_each(events).values() if is_part(event.type))
+    return dict(Counter(_COUNTED_AS.get(op, op) for op in ops))
 
 
 def _last_of_each(events: Iterable[Shown]) -> dict[str, Shown]:
@@ -56,20 +70,21 @@ def _last_of_each(events: Iterable[Shown]) -> dict[str, Shown]:
     return last
 
 
-def _label(event: Shown, *, diff: bool) -> Text:
+def _label(event: Shown, *, longest: int | None) -> Text:
     words = words_of(event.op)
     label = Text()
-    label.append(f"{words.symbol} ", style=words.style)
-    label.append(event.name, style=words.style if event.op != "same" else "")
+    if is_part(event.type):
+        label.append(f"{words.symbol} ", style=words.style)
+    label.append(event.name, style=words.style if is_part(event.type) else "")
     label.append(f"  {short_type(event.type)}", style="dim")
     if isinstance(event, ResourceFailed):
         label.append("  failed", style="bold red")
     elif event.op not in ("same", "create", "delete", "read"):
         label.append(f"  {reason(event.op, event.changes)}", style="dim")
-    if diff:
+    if longest is not None:
         for change in event.changes:
             label.append("\n")
-            label.append_text(_change_line(change))
+            label.append_text(_change_line(change, longest))
     return label
 
 
@@ -90,20 +105,20 @@ def _listed(paths: Sequence[str]) -> str:
     return ", ".join(shown)
 
 
-def _change_line(change: PropertyChange) -> Text:
-    line = Text("    ")
-    style = words_of({"add": "create", "delete": "delete"}.get(change.kind, "update")).style
-    if change.kind == "add":
-        line.append(f"+ {change.path}: {_value(change.new)}", style=style)
-    elif change.kind == "delete":
-        line.append(f"- {change.path}: {_value(change.old)}", style=style)
-    else:
-        line.append(f"~ {change.path}: {_value(change.old)} → {_value(change.new)}", style=style)
-    if change.forces_replacement:
-        line.append("  (forces a new one)", style="dim")
-    return line
+def _change_line(change: PropertyChange, longest: int) -> Text:
+    op = {"add": "create", "delete": "delete"}.get(change.kind, "update")
+    words = words_of("replace" if change.forces_replacement else op)
+    old, new = _value(change.old, longest), _value(change.new, longest)
+    text = {"add": new, "delete": old}.get(change.kind, f"{old} → {new}")
+    return Text(f"    {words.symbol} {change.path}: {text}", style=words.style, overflow="fold")
 
 
-def _value(value: Any) -> str:
+def _value(value: Any, longest: int) -> str:
+    """Return a value as JSON; of a long one its ends, for paths and URIs differ in their last part."""
+    if value == UNKNOWN_TEXT:
+        return "known later"
     text = json.dumps(value, ensure_ascii=False, default=str, sort_keys=True)
-    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 1]}…"
+    if len(text) <= longest:
+        return text
+    tail = (longest - 1) // 2
+    return f"{text[: longest - 1 - tail]}…{text[-tail:]}"

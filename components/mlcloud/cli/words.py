@@ -14,6 +14,9 @@ class OperationWords:
     done: str
 
 
+STACK_TYPE = "pulumi:pulumi:Stack"
+_COMPONENTS = "mlcloud:index:"
+
 _WORDS: Mapping[str, OperationWords] = {
     "same": OperationWords(symbol=" ", style="dim", doing="looking at", done="unchanged"),
     "create": OperationWords(symbol="+", style="green", doing="creating", done="created"),
@@ -38,6 +41,11 @@ def words_of(op: str) -> OperationWords:
 def short_type(type_token: str) -> str:
     """Return the last part of a type token: `mlcloud:local:Bucket` is a `Bucket`."""
     return type_token.rsplit(":", 1)[-1]
+
+
+def is_part(type_token: str) -> bool:
+    """Return whether a resource is a thing of its own; stacks and components only hold such things."""
+    return type_token != STACK_TYPE and not type_token.startswith(_COMPONENTS)
 
 
 def counted(counts: Mapping[str, int]) -> str:

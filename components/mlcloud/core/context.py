@@ -1,6 +1,5 @@
 """What every component of a stack knows: whose stack it is, where it lives, and how its things are named."""
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,10 +8,10 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from mlcloud.core.home import home_directory
 from mlcloud.core.names import Service, name_for
 from mlcloud.core.settings import Cloud, Environment, Settings
 
-HOME_VARIABLE: Final = "MLCLOUD_HOME"
 _LABEL_MAX: Final = 63
 
 
@@ -96,17 +95,6 @@ class StackContext:
         """Return the file that a setting names: a path from the project's folder, or a `file://` URI."""
         plain = unquote(urlsplit(path).path) if path.startswith("file://") else path
         return self.root / Path(plain).expanduser()
-
-
-def home_directory(root: Path, environ: Mapping[str, str] = os.environ) -> Path:
-    """Return the state folder: `MLCLOUD_HOME`, or `.state` in the project's folder.
-
-    Args:
-        root: The project's folder; a relative `MLCLOUD_HOME` begins there.
-        environ: The environment variables to look in.
-    """
-    named = environ.get(HOME_VARIABLE)
-    return (root / (Path(named).expanduser() if named else ".state")).resolve()
 
 
 def label(text: str) -> str:

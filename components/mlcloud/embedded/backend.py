@@ -25,6 +25,7 @@ from mlcloud.embedded.locks import LockHolder, hold_lock
 from mlcloud.embedded.records import EngineError, Snapshot
 from mlcloud.embedded.secrets import Passphrase, PassphraseSecrets
 
+BACKEND_VARIABLE = "PULUMI_BACKEND_URL"
 LAYOUT_VERSION = 1
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
@@ -67,6 +68,11 @@ class Update:
     config: dict[str, Any]
     """The stack's config as its file holds it: secrets stay encrypted."""
     message: str = ""
+
+
+def backend_url(home: Path) -> str:
+    """Return the URL of the backend that holds the stacks: PULUMI_BACKEND_URL, or the state folder."""
+    return os.environ.get(BACKEND_VARIABLE) or home.absolute().as_uri()
 
 
 class FileBackend:

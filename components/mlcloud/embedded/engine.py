@@ -1,6 +1,5 @@
 """The embedded engine: previews and updates a stack where there is no Pulumi CLI."""
 
-import os
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -11,14 +10,14 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from mlcloud.embedded import values
-from mlcloud.embedded.backend import FileBackend, Update
+from mlcloud.embedded.backend import FileBackend, Update, backend_url
 from mlcloud.embedded.deployment import Deployment
 from mlcloud.embedded.events import Diagnostic, Event, OnEvent, Summary
-from mlcloud.embedded.goals import STACK_TYPE
 from mlcloud.embedded.instances import ProviderInstances
 from mlcloud.embedded.journal import Journal, StoppedError
 from mlcloud.embedded.ledger import Ledger
 from mlcloud.embedded.monitor import Monitor
+from mlcloud.embedded.outputs import exported
 from mlcloud.embedded.plan import Plan
 from mlcloud.embedded.plugins import EngineLog, ProviderHost
 from mlcloud.embedded.program import check_sdk_version, folder_program, run_program
@@ -26,7 +25,6 @@ from mlcloud.embedded.project import Project
 from mlcloud.embedded.records import EngineError, Snapshot
 from mlcloud.embedded.secrets import Passphrase
 
-BACKEND_VARIABLE = "PULUMI_BACKEND_URL"
 ORGANIZATION = "organization"
 """The organization of every stack in a file backend."""
 
@@ -147,7 +145,6 @@ class Engine:
             EngineError: when the stack, its config, or its state cannot be used.
         """
         passphrase = Passphrase(home=home)
-        url = os.environ.get(BACKEND_VARIABLE) or home.absolute().as_uri()
         config = project.config(stack, passphrase)
         target = Target(
             project=project.name,
@@ -162,7 +159,7 @@ class Engine:
         return cls(
             target=target,
             program=folder_program(project.program_dir),
-            state=FileBackend.open(url, passphrase).stack(project.name, stack),
+            state=FileBackend.open(backend_url(home), passphrase).stack(project.name, stack),
             providers=providers,
             on_event=on_event,
         )
@@ -196,7 +193,7 @@ class Engine:
 
     def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """What the stack exported when it was last updated."""
-        return _stack_outputs(self._state.read(), show_secrets=show_secrets)
+        return exported(self._state.read(), show_secrets=show_secrets)
 
     def cancel(self) -> None:
         """Begin nothing more and ask the providers to end; returns at once, the run ends soon after."""
@@ -239,7 +236,7 @@ class Engine:
         return Result(
             ok=ok,
             summary=summary,
-            outputs=_stack_outputs(run.snapshot, show_secrets=False),
+            outputs=exported(run.snapshot, show_secrets=False),
             duration_s=run.duration_s,
             diagnostics=list(self._diagnostics),
         )
@@ -349,10 +346,3 @@ class _Run:
             return
         self.deployment.set_outputs(self.monitor.stack_urn, self.monitor.stack_outputs or {})
         self.deployment.delete_leftovers()
-
-
-def _stack_outputs(snapshot: Snapshot, *, show_secrets: bool) -> dict[str, Any]:
-    for record in snapshot.resources:
-        if record.type == STACK_TYPE:
-            return values.plain(record.outputs) if show_secrets else values.shown(record.outputs)
-    return {}

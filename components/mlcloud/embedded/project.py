@@ -113,6 +113,18 @@ class Project:
         """Return the path of a stack's file; it may not exist."""
         return self.config_dir / f"Pulumi.{stack}.yaml"
 
+    def require_stack_file(self, stack: str) -> Path:
+        """Return the path of a stack's file, which exists.
+
+        Raises:
+            ProjectError: It does not; the message names the stacks that there are.
+        """
+        path = self.stack_file(stack)
+        if not path.is_file():
+            names = ", ".join(self.stack_names()) or "none yet"
+            raise ProjectError(f"There is no stack {stack!r}: {path} does not exist. Stacks: {names}.")
+        return path
+
     def config(self, stack: str, passphrase: Passphrase) -> StackConfig:
         """Read a stack's config and add what Pulumi.yaml declares.
 
@@ -125,10 +137,7 @@ class Project:
                 another type: all problems at once.
             SecretsError: An encrypted value cannot be decrypted.
         """
-        path = self.stack_file(stack)
-        if not path.is_file():
-            names = ", ".join(self.stack_names()) or "none yet"
-            raise ProjectError(f"There is no stack {stack!r}: {path} does not exist. Stacks: {names}.")
+        path = self.require_stack_file(stack)
         document = _read_yaml(path)
         problems: list[str] = []
         if (provider := document.get("secretsprovider", "")) not in ("", "default", "passphrase"):

@@ -1,14 +1,15 @@
 """Predict, status and logs of a stack on the local cloud, over the same HTTP that its users see."""
 
+import http.client
 import json
 import re
 import time
+from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.parse import unquote, urlsplit
-
-import httpx
 
 from mlcloud.core.errors import UserError
 from mlcloud.core.operations import EndpointStatus, Prediction, Sample
@@ -16,6 +17,7 @@ from mlcloud.core.operations import EndpointStatus, Prediction, Sample
 _TIMEOUT_S = 30.0
 _FOLLOW_EVERY_S = 0.5
 _REQUESTS = re.compile(r'^mlcloud_requests_total\{route="([^"]*)",status="(\d+)"\} (\d+)', re.MULTILINE)
+_NO_ANSWER = (OSError, http.client.HTTPException)
 _PROBES = frozenset({"/", "/ping", "/metrics", "/v2/health/live", "/v2/health/ready"})
 
 
@@ -37,17 +39,15 @@ def predict(outputs: Mapping[str, Any], body: bytes, *, content_type: str) -> Pr
     url = _output(outputs, "endpoint_url")
     begun = time.perf_counter()
     try:
-        answer = httpx.post(
-            f"{url}/invocations", content=body, headers={"content-type": content_type}, timeout=_TIMEOUT_S
-        )
-    except httpx.HTTPError as error:
+        answer = _ask(url, "POST", "/invocations", body, {"content-type": content_type})
+    except _NO_ANSWER as error:
         raise UserError(_unreachable(url, error)) from None
     duration_ms = (time.perf_counter() - begun) * 1000
-    if not answer.is_success:
-        raise UserError(f"The endpoint refused the request ({answer.status_code}): {_reason(answer)}")
+    if not answer.ok:
+        raise UserError(f"The endpoint refused the request ({answer.status}): {_reason(answer)}")
     return Prediction(
-        predictions=answer.json()["predictions"],
-        model_version=answer.headers.get("x-model-version", ""),
+        predictions=json.loads(answer.body)["predictions"],
+        model_version=answer.model_version,
         duration_ms=duration_ms,
     )
 
@@ -58,9 +58,9 @@ def status(outputs: Mapping[str, Any]) -> EndpointStatus:
     declared = str(outputs.get("model_version", ""))
     replicas = int(outputs.get("replicas", 1))
     try:
-        ready = httpx.get(f"{url}/v2/health/ready", timeout=_TIMEOUT_S)
-        counters = _counters(httpx.get(f"{url}/metrics", timeout=_TIMEOUT_S).text)
-    except httpx.HTTPError as error:
+        ready = _ask(url, "GET", "/v2/health/ready")
+        counters = _counters(_ask(url, "GET", "/metrics").body.decode(errors="replace"))
+    except _NO_ANSWER as error:
         return EndpointStatus(
             state="down",
             url=url,
@@ -71,9 +71,9 @@ def status(outputs: Mapping[str, Any]) -> EndpointStatus:
             detail=_unreachable(url, error),
         )
     return EndpointStatus(
-        state="serving" if ready.is_success else "starting",
+        state="serving" if ready.ok else "starting",
         url=url,
-        model_version=ready.headers.get("x-model-version", declared),
+        model_version=ready.model_version or declared,
         replicas=replicas,
         requests=counters.get("requests", 0),
         errors=counters.get("errors", 0),
@@ -81,22 +81,40 @@ def status(outputs: Mapping[str, Any]) -> EndpointStatus:
 
 
 def logs(outputs: Mapping[str, Any], *, source: str, lines: int, follow: bool) -> Iterator[str]:
-    """Yield the last lines of the endpoint's or the training run's log, and with ``follow`` those to come."""
+    """Yield the last lines of the endpoint's or the training run's log, and with ``follow`` those to come.
+
+    Each generation of servers has a log of its own: the newest is read, and followed into the next one.
+    """
     folder = Path(_output(outputs, "endpoint_logs" if source == "endpoint" else "training_logs"))
-    files = sorted(folder.glob("*.log"), key=lambda file: file.stat().st_mtime)
-    if not files:
+    newest = _newest_log(folder)
+    if newest is None:
         raise UserError(
             f"No log of the {source} lies in {folder}: the stack is not up, or it has logged nothing yet."
         )
-    newest = files[-1]
-    with newest.open(encoding="utf-8", errors="replace") as log:
-        yield from (line.rstrip("\n") for line in log.readlines()[-lines:])
+    log = newest.open(encoding="utf-8", errors="replace")
+    try:
+        yield from (line.rstrip("\n") for line in deque(log, maxlen=lines))
+        part = ""
         while follow:
-            line = log.readline()
-            if line:
-                yield line.rstrip("\n")
+            part += log.readline()
+            if part.endswith("\n"):
+                yield part.rstrip("\n")
+                part = ""
+            elif (next_one := _newest_log(folder)) is not None and next_one != newest:
+                newest, part = next_one, ""
+                log.close()
+                log = newest.open(encoding="utf-8", errors="replace")
             else:
+                if newest.stat().st_size < log.tell():
+                    log.seek(0)  # The supervisor cuts a log that grew too long.
                 time.sleep(_FOLLOW_EVERY_S)
+    finally:
+        log.close()
+
+
+def _newest_log(folder: Path) -> Path | None:
+    """Return the log that was begun last: their names begin with the generation's number."""
+    return max(folder.glob("*.log"), key=lambda file: file.name, default=None)
 
 
 def _output(outputs: Mapping[str, Any], name: str) -> str:
@@ -110,19 +128,45 @@ def _folder(uri: str) -> Path:
     return Path(unquote(urlsplit(uri).path))
 
 
-def _unreachable(url: str, error: httpx.HTTPError) -> str:
+@dataclass(frozen=True, kw_only=True)
+class _Answer:
+    status: int
+    body: bytes
+    model_version: str
+
+    @property
+    def ok(self) -> bool:
+        return 200 <= self.status < 300
+
+
+def _ask(
+    url: str, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
+) -> _Answer:
+    """Ask the endpoint itself: a proxy of the environment has no way to a port of this machine."""
+    where = urlsplit(url)
+    connection = http.client.HTTPConnection(where.hostname or "", where.port, timeout=_TIMEOUT_S)
+    try:
+        connection.request(method, path, body, dict(headers or {}))
+        answer = connection.getresponse()
+        version = answer.headers.get("x-model-version", "")
+        return _Answer(status=answer.status, body=answer.read(), model_version=version)
+    finally:
+        connection.close()
+
+
+def _unreachable(url: str, error: Exception) -> str:
     return (
         f"Nothing answers at {url} ({error}). `mlcloud refresh STACK` looks again, `mlcloud up STACK` "
         "repairs, and `mlcloud logs STACK` shows what the servers said."
     )
 
 
-def _reason(answer: httpx.Response) -> str:
+def _reason(answer: _Answer) -> str:
     try:
-        body = answer.json()
+        body: Any = json.loads(answer.body)
     except ValueError:
-        return answer.text[:200]
-    return str(body.get("error", body))
+        return answer.body[:200].decode(errors="replace")
+    return str(cast("dict[str, Any]", body).get("error", body)) if isinstance(body, dict) else str(body)
 
 
 def _counters(text: str) -> dict[str, int]:

@@ -1,0 +1,126 @@
+"""Predict, status and logs on this machine, against a small HTTP server and log files."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from mlcloud.core.errors import UserError
+from mlcloud.local import operations
+
+
+class Endpoint(BaseHTTPRequestHandler):
+    status: ClassVar[int] = 200
+    answers: ClassVar[dict[str, bytes]] = {}
+
+    def _answer(self) -> None:
+        body = self.answers.get(self.path, b"{}")
+        self.send_response(self.status)
+        self.send_header("x-model-version", "abc")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_GET = do_POST = _answer  # noqa: N815 - the names that http.server looks for
+
+    def log_message(self, format: str, *args: object) -> None:
+        return None
+
+
+@pytest.fixture
+def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(Endpoint, "status", 200)
+    monkeypatch.setattr(Endpoint, "answers", {"/invocations": b'{"predictions": [1]}'})
+    with HTTPServer(("127.0.0.1", 0), Endpoint) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join(5)
+
+
+def predict(url: str) -> operations.Prediction:
+    return operations.predict({"endpoint_url": url}, b"{}", content_type="application/json")
+
+
+def test_a_proxy_of_the_environment_is_not_asked_for_this_machine(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert (predict(url).predictions, predict(url).model_version) == ([1], "abc")
+    assert operations.status({"endpoint_url": url}).state == "serving"
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        (b'{"error": "instances[0]: lacks \'b\'"}', r"\(400\): instances\[0\]: lacks 'b'$"),
+        (b"no JSON", r"\(400\): no JSON$"),
+        (b"[1]", r"\(400\): \[1\]$"),
+    ],
+)
+def test_a_refused_request_is_told_in_the_endpoints_words(
+    url: str, body: bytes, told: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Endpoint, "status", 400)
+    monkeypatch.setattr(Endpoint, "answers", {"/invocations": body})
+    with pytest.raises(UserError, match=told):
+        predict(url)
+
+
+def test_counters_leave_out_probes_and_count_failures(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    lines = [
+        'mlcloud_requests_total{route="/invocations",status="200"} 3',
+        'mlcloud_requests_total{route="/invocations",status="500"} 1',
+        'mlcloud_requests_total{route="/ping",status="503"} 9',
+    ]
+    monkeypatch.setattr(Endpoint, "answers", {"/metrics": "\n".join(lines).encode()})
+    found = operations.status({"endpoint_url": url})
+    assert (found.requests, found.errors) == (4, 1)
+
+
+def test_an_endpoint_that_does_not_answer_is_down_with_what_to_do() -> None:
+    found = operations.status({"endpoint_url": "http://127.0.0.1:9", "model_version": "abc"})
+    assert (found.state, found.model_version) == ("down", "abc")
+    assert "`mlcloud up STACK`" in found.detail
+
+
+def test_a_sample_of_a_model_that_is_gone_says_what_repairs(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="repairs"):
+        operations.sample({"model_uri": (tmp_path / "gone").as_uri()})
+
+
+class TestLogs:
+    def lines(self, folder: Path, count: int, *, follow: bool = False) -> Iterator[str]:
+        outputs = {"endpoint_logs": str(folder)}
+        return operations.logs(outputs, source="endpoint", lines=count, follow=follow)
+
+    @pytest.mark.parametrize(("count", "expected"), [(0, []), (2, ["b", "c"]), (9, ["a", "b", "c"])])
+    def test_the_last_lines_of_the_newest_generation(
+        self, tmp_path: Path, count: int, expected: list[str]
+    ) -> None:
+        (tmp_path / "0002-new.log").write_text("a\nb\nc\n")
+        (tmp_path / "0001-old.log").write_text("old\n")
+        assert list(self.lines(tmp_path, count)) == expected
+
+    def test_following_goes_on_into_the_next_generation_and_over_a_cut(self, tmp_path: Path) -> None:
+        first = tmp_path / "0001-a.log"
+        first.write_text("one\n" * 50)
+        lines = self.lines(tmp_path, 1, follow=True)
+        assert next(lines) == "one"
+        with first.open("a") as log:
+            log.write("two\n")
+        assert next(lines) == "two"
+        first.write_text("cut\n")
+        assert next(lines) == "cut"
+        (tmp_path / "0002-b.log").write_text(json.dumps({"message": "three"}) + "\n")
+        assert next(lines) == '{"message": "three"}'
+        lines.close()
+
+    def test_no_log_yet_is_said(self, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="No log of the endpoint"):
+            next(self.lines(tmp_path, 1))
