@@ -11,25 +11,41 @@ STACK  ?= local-dev
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
-# uv comes into the project's own environment, so that nothing but Python is needed on the machine.
+# uv comes into the project's own environment, so that nothing but Python is needed on the machine: in the
+# version that uv.lock names, so that it is downloaded once.
+UV_VERSION := $(shell sed -n '/^name = "uv"$$/{n;s/^version = "\(.*\)"$$/\1/p;}' uv.lock)
 $(UV):
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else f"mlcloud needs Python 3.11 or newer; {sys.executable} is {sys.version.split()[0]}. Name another: make PYTHON=python3.12 ...")'
-	@echo "Making the environment in $(VENV)"
+	@echo "Making the environment in $(VENV), once; packages come from PyPI"
 	@$(PYTHON) -m venv $(VENV)
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9'
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check 'uv==$(UV_VERSION)'
 
+# The environment and its Python are this project's, whatever the shell that calls make has set.
 # --inexact: what `make test` added stays when `make demo` runs after it.
+UV_SYNC = VIRTUAL_ENV= UV_PROJECT_ENVIRONMENT=$(VENV) $(UV) sync --frozen --inexact --python $(VENV)/bin/python
+
+# Of what uv says, people see which downloads are on their way, and every warning and error. The pipe hides
+# uv's exit status, so the last line looks whether all is there.
+define sync
+	@$(UV_SYNC) $(1) --check --quiet 2> /dev/null || { \
+	  $(UV_SYNC) $(1) 2>&1 | sed $(foreach word,[-+~] Building Built Downloaded Prepared Uninstalled Resolved,-e '/^ *$(word) /d') \
+	    -e 's/^Downloading/  &/' -e 's/^Installed/  &/'; \
+	  $(UV_SYNC) $(1) --check --quiet 2> /dev/null; }
+endef
+
 setup: $(UV) ## install what a stack needs into .venv
-	@$(UV) sync --frozen --inexact --quiet
+	$(call sync)
 	@$(MLCLOUD) env > /dev/null
 
 setup-dev: $(UV) ## install what the checks and tests need, too
-	@$(UV) sync --frozen --inexact --quiet --group dev
+	$(call sync,--group dev)
 
 demo: setup ## train a model on real data, serve it here, and predict over HTTP
 	@$(MLCLOUD) up $(STACK) --yes
+	@echo
 	@$(MLCLOUD) predict $(STACK) --sample
-	@$(MLCLOUD) status $(STACK)
+	@echo
+	@echo "It serves until \`make demo-down\`. Next: $(MLCLOUD) status $(STACK)"
 
 demo-down: setup ## end everything that `make demo` started
 	@$(MLCLOUD) destroy $(STACK) --yes
@@ -40,4 +56,4 @@ check: setup-dev ## formatting, lint, types
 	$(VENV)/bin/pyright
 
 test: setup-dev ## the whole test suite, in under 15 minutes on two cores
-	$(VENV)/bin/pytest -n 2
+	$(VENV)/bin/pytest -n 2 --dist loadgroup

@@ -25,11 +25,19 @@ def test_a_path_below_the_working_directory_is_told_from_there(
 
 def test_after_an_update_people_see_what_they_look_for() -> None:
     values = {"cloud": "local", "endpoint_url": "http://h:1", "model_sha256": "f" * 64, "report": "/r.html"}
-    assert first_outputs(values) == [("endpoint_url", "http://h:1"), ("report      ", "/r.html")]
+    assert first_outputs(values, 80) == [("endpoint_url  ", "http://h:1"), ("report        ", "/r.html")]
 
 
 def test_a_stack_with_other_outputs_shows_them_all() -> None:
-    assert first_outputs({"b": [1], "a": True}) == [("a", "true"), ("b", "[1]")]
+    assert first_outputs({"b": [1], "a": True}, 80) == [("a  ", "true"), ("b  ", "[1]")]
+
+
+def test_metrics_that_need_a_second_line_go_on_below_the_first() -> None:
+    values = {"metrics": {"accuracy": 0.9, "precision": 0.8}, "report": "/a path/" + "x" * 60}
+    assert first_outputs(values, 32) == [
+        ("metrics  ", "accuracy 0.9000,\n         precision 0.8000"),
+        ("report   ", "/a path/" + "x" * 60),
+    ]
 
 
 class TestStackOutputs:

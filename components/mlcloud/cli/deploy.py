@@ -30,6 +30,7 @@ _QUESTIONS = {
     "refresh": "Take what is really there into the state of {}?",
     "destroy": "Destroy {} with its endpoint, models and data?",
 }
+_INDENT = "  "
 _PULUMI_HOW = "https://www.pulumi.com/docs/iac/download-install/"
 
 
@@ -140,11 +141,12 @@ class _Run:
 
     def print_outputs(self, values: Mapping[str, Any]) -> None:
         """Print the outputs that people look for."""
-        shown = first_outputs(values)
+        shown = first_outputs(values, self.console.width - len(_INDENT))
         if shown:
             self.console.print(Text("Outputs", style="bold"))
         for name, text in shown:
-            self.console.print(Text(f"  {name}  ", style="dim") + Text(text, style=""), soft_wrap=True)
+            line = Text(_INDENT + name, style="dim") + Text(text.replace("\n", f"\n{_INDENT}"), style="")
+            self.console.print(line, soft_wrap=True)
         if more := len(values) - len(shown):
             hint = f"  and {more} more: mlcloud outputs {self._args.stack}"
             self.console.print(Text(hint, style="dim"), soft_wrap=True)

@@ -3,6 +3,7 @@
 import argparse
 import json
 import sys
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -39,11 +40,23 @@ def outputs_of(stack: str, *, show_secrets: bool = False) -> dict[str, Any]:
     return stack_outputs(project, stack, home_directory(project.root), show_secrets=show_secrets)
 
 
-def first_outputs(values: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return name and text of the outputs that people look for; of a stack without them, all."""
+def first_outputs(values: Mapping[str, Any], width: int) -> list[tuple[str, str]]:
+    """Return name and text of the outputs that people look for; of a stack without them, all.
+
+    Args:
+        values: The stack's outputs.
+        width: Columns for both. Metrics go on below each other; a path stays whole, so that it can be copied.
+    """
     chosen = [name for name in _FIRST if name in values] or sorted(values)
-    width = _width(chosen)
-    return [(f"{name:<{width}}", told(values[name])) for name in chosen]
+    indent = _width(chosen) + 2
+    pairs: list[tuple[str, str]] = []
+    for name in chosen:
+        text = told(values[name])
+        if isinstance(values[name], dict):
+            lines = textwrap.wrap(text, max(width - indent, 20), break_long_words=False) or [text]
+            text = f"\n{' ' * indent}".join(lines)
+        pairs.append((f"{name:<{indent}}", text))
+    return pairs
 
 
 def told(value: Any) -> str:
