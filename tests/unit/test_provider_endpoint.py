@@ -76,7 +76,8 @@ def place(plugin: Plugin, tmp_path: Path) -> Iterator[Place]:
     directory = str(tmp_path / "endpoint")
     if Path(directory).exists():
         used.state()
-        leftover.id = directory
+        mark = json.loads((tmp_path / "endpoint" / ".mlcloud").read_text())
+        leftover.id = f"{directory}#{mark['token']}"
         leftover.outputs = {
             **dict.fromkeys(("name", "url", "modelUri", "modelSha256", "modelVersion", "status", "logs"), ""),
             **{"port": 1.0, "replicas": 1.0, "directory": directory, "drainTimeoutS": 1.0},

@@ -98,7 +98,7 @@ def test_a_run_trains_and_puts_a_content_addressed_model_into_the_bucket(
     assert outputs["metrics"] == {"accuracy": 0.9, "log_loss": pytest.approx(0.1)}
     assert outputs["status"] == "published"
     assert outputs["durationS"] >= 0
-    assert outputs["runName"] == run.id
+    assert run.id.startswith(f"{outputs['runName']}#")
     assert list(Path(outputs["logs"]).glob("*.log"))
     assert run.read() == outputs
     assert run.kinds(place.inputs) == {}
@@ -219,7 +219,7 @@ def test_a_failed_training_says_why_and_the_next_update_trains_again(plugin: Plu
 def test_a_trainer_that_cannot_be_started_leaves_nothing(plugin: Plugin, place: Place) -> None:
     with pytest.raises(RefusedError, match="the trainer cannot be started"):
         plugin.resource(RUN).create({**place.inputs, "command": ["/no/such/trainer"]})
-    assert list((place.root / "runs").iterdir()) == []
+    assert not (place.root / "runs").exists()
 
 
 def test_data_that_is_not_what_its_hash_says_is_refused(plugin: Plugin, place: Place) -> None:
@@ -230,7 +230,7 @@ def test_data_that_is_not_what_its_hash_says_is_refused(plugin: Plugin, place: P
     assert (
         "this machine only" in plugin.resource(RUN).check({**place.inputs, "dataUri": "s3://b/k"})["dataUri"]
     )
-    assert list((place.root / "runs").iterdir()) == []
+    assert not (place.root / "runs").exists()
 
 
 def test_a_run_that_takes_too_long_is_ended(plugin: Plugin, place: Place) -> None:

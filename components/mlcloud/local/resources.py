@@ -90,6 +90,7 @@ class BucketObject(_LocalResource):
         source: pulumi.Input[str],
         sha256: pulumi.Input[str],
         prefix: pulumi.Input[str] | None = None,
+        suffix: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         inputs = {
@@ -97,6 +98,7 @@ class BucketObject(_LocalResource):
             "source": source,
             "sha256": sha256,
             "prefix": prefix,
+            "suffix": suffix,
         }
         super().__init__(_bucket_object.BucketObject, resource_name, inputs, opts)
 
@@ -164,6 +166,7 @@ class ModelVersion(_LocalResource):
         model_sha256: pulumi.Input[str],
         metrics: pulumi.Input[Mapping[str, pulumi.Input[float]]] | None = None,
         stage: pulumi.Input[str] | None = None,
+        version: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         inputs = {
@@ -173,6 +176,7 @@ class ModelVersion(_LocalResource):
             "model_sha256": model_sha256,
             "metrics": metrics,
             "stage": stage,
+            "version": version,
         }
         super().__init__(_model_version.ModelVersion, resource_name, inputs, opts)
 

@@ -10,7 +10,16 @@ from typing_extensions import override
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.fields import options
 from mlcloud.provider.local import checks
-from mlcloud.provider.local.files import MARKER, claim, is_claimed, remove_claimed
+from mlcloud.provider.local.claims import (
+    MARK,
+    Claim,
+    has_passed_on,
+    is_claimed,
+    is_mark,
+    remove_claimed,
+    take,
+)
+from mlcloud.provider.local.run_folder import runs_in
 from mlcloud.provider.resource import Context, Resource
 
 KIND: Final = "bucket"
@@ -62,33 +71,37 @@ class Bucket(Resource[BucketInputs, BucketOutputs], token="mlcloud:local:Bucket"
     @override
     def drift(self, identifier: str, outputs: BucketOutputs) -> list[str]:
         """The directory may have been removed by hand."""
-        return [] if is_claimed(Path(identifier), KIND) else ["uri"]
+        return [] if is_claimed(Path(outputs.directory), KIND) else ["uri"]
 
     @override
     def create(self, context: Context, new: BucketInputs) -> tuple[str, BucketOutputs]:
         """Make the directory."""
-        claim(Path(new.directory), KIND)
-        return new.directory, _outputs(new)
+        claim = Claim.new(KIND, context.urn)
+        take(Path(new.directory), claim)
+        return claim.identifier(new.directory), _outputs(new)
 
     @override
     def read(
         self, context: Context, identifier: str, inputs: BucketInputs, outputs: BucketOutputs
     ) -> BucketOutputs | None:
-        """Gone when the directory or its marker is."""
-        return outputs if is_claimed(Path(identifier), KIND) else None
+        """Gone when the directory or its mark is."""
+        return outputs if is_claimed(Path(outputs.directory), KIND) else None
 
     @override
     def update(
         self, context: Context, identifier: str, old: BucketInputs, outputs: BucketOutputs, new: BucketInputs
     ) -> BucketOutputs:
         """Make the directory again where it is missing."""
-        claim(Path(identifier), KIND)
+        if not is_claimed(Path(new.directory), KIND):
+            take(Path(new.directory), Claim.of(KIND, context.urn, identifier))
         return _outputs(new)
 
     @override
     def delete(self, context: Context, identifier: str, outputs: BucketOutputs) -> None:
-        """Remove the directory; what it still holds only with `forceDestroy`."""
-        directory = Path(identifier)
+        """End training runs in it, and remove the directory; what it holds only with `forceDestroy`."""
+        directory = Path(outputs.directory)
+        if has_passed_on(directory / MARK, Claim.of(KIND, context.urn, identifier)):
+            return
         held = sorted(_held(directory)) if directory.is_dir() else []
         if held and not outputs.force_destroy:
             more = f" and {len(held) - _SHOWN} more" if len(held) > _SHOWN else ""
@@ -96,13 +109,15 @@ class Bucket(Resource[BucketInputs, BucketOutputs], token="mlcloud:local:Bucket"
                 f"The bucket {directory} is not empty: it holds {', '.join(held[:_SHOWN])}{more}. "
                 "Remove these, or set `forceDestroy: true` on the bucket and update first."
             )
+        for run in runs_in(directory):
+            run.end()
         remove_claimed(directory, KIND)
 
 
 def _held(directory: Path) -> list[str]:
-    """Files in a bucket, relative to it; empty folders and the marker do not count."""
+    """Files and links in a bucket, relative to it; empty folders and marks do not count."""
     return [
         str(path.relative_to(directory))
         for path in directory.rglob("*")
-        if not path.is_dir() and path != directory / MARKER
+        if (path.is_symlink() or not path.is_dir()) and not is_mark(path)
     ]

@@ -1,5 +1,6 @@
 """An object in a bucket: a file under a key that holds its own SHA-256."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,16 +12,23 @@ from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.fields import options
 from mlcloud.provider.local import checks
 from mlcloud.provider.local.bucket import KIND as BUCKET
-from mlcloud.provider.local.files import is_claimed, place_file, sha256_of
+from mlcloud.provider.local.claims import MARK, Claim, has_passed_on, is_claimed
+from mlcloud.provider.local.files import OtherContentError, place_file, sha256_of
 from mlcloud.provider.resource import Context, Resource
 
-_READ_ONLY: Final = 0o444
+KIND: Final = "object"
 
 
 def _prefix(value: str) -> str | None:
     parts = value.split("/")
     if not value or any(part in ("", ".", "..") for part in parts):
         return f'"{value}" is not a prefix: words joined by `/`, without `..` and without `/` at either end.'
+    return None
+
+
+def _suffix(value: str) -> str | None:
+    if not re.fullmatch(r"\.[A-Za-z0-9]{1,16}", value):
+        return f'"{value}" is not an ending: a dot and 1 to 16 letters or digits, as `.csv`.'
     return None
 
 
@@ -33,12 +41,15 @@ class BucketObjectInputs:
         source: absolute path of the file to copy. Moving a file without changing it changes no object.
         sha256: SHA-256 of its content, which the program computed when it read it.
         prefix: what the key starts with. Default `objects`.
+        suffix: ending that the object's file name gets where the source has another one: `.csv`. Readers tell
+            the format of data by it. Default: the source's own.
     """
 
     bucket: str = field(metadata=options(replace=True, check=checks.absolute_path))
     source: str = field(metadata=options(check=checks.absolute_path))
     sha256: str = field(metadata=options(replace=True, check=checks.sha256))
     prefix: str = field(default="objects", metadata=options(replace=True, check=_prefix))
+    suffix: str | None = field(default=None, metadata=options(replace=True, check=_suffix))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,14 +86,16 @@ class BucketObject(Resource[BucketObjectInputs, BucketObjectOutputs], token="mlc
 
     @override
     def drift(self, identifier: str, outputs: BucketObjectOutputs) -> list[str]:
-        """The file may have been removed by hand."""
-        return [] if Path(outputs.path).is_file() else ["path"]
+        """The file may have been removed or cut by hand; `read` looks closer."""
+        path = Path(outputs.path)
+        return [] if path.is_file() and path.stat().st_size == outputs.bytes else ["path"]
 
     @override
     def create(self, context: Context, new: BucketObjectInputs) -> tuple[str, BucketObjectOutputs]:
         """Copy the file."""
-        outputs = _place(new, _path(new))
-        return outputs.path, outputs
+        claim = Claim.new(KIND, context.urn)
+        outputs = _place(new, _path(new), claim)
+        return claim.identifier(outputs.path), outputs
 
     @override
     def read(
@@ -101,42 +114,57 @@ class BucketObject(Resource[BucketObjectInputs, BucketObjectOutputs], token="mlc
         outputs: BucketObjectOutputs,
         new: BucketObjectInputs,
     ) -> BucketObjectOutputs:
-        """Only where the content came from has changed: copy again what is missing."""
-        path = Path(outputs.path)
-        return outputs if path.is_file() else _place(new, path)
+        """Only where the content came from has changed: copy again what is not there any more."""
+        return _place(new, Path(outputs.path), Claim.of(KIND, context.urn, identifier))
 
     @override
     def delete(self, context: Context, identifier: str, outputs: BucketObjectOutputs) -> None:
-        """Remove the file and the folders of its key that are empty then."""
+        """Remove the file, unless it was made again since, and the folders of its key that are empty then."""
         path, bucket = Path(outputs.path), Path(outputs.bucket)
+        if has_passed_on(_mark(path), Claim.of(KIND, context.urn, identifier)):
+            return
         path.unlink(missing_ok=True)
-        folder = path.parent
-        while folder != bucket and bucket in folder.parents and folder.is_dir() and not any(folder.iterdir()):
-            folder.rmdir()
-            folder = folder.parent
+        _mark(path).unlink(missing_ok=True)
+        _remove_empty_folders(path.parent, bucket)
 
 
 def _path(new: BucketObjectInputs) -> Path:
-    return Path(new.bucket) / new.prefix / new.sha256 / Path(new.source).name
+    name = Path(Path(new.source).name)
+    if new.suffix is not None and name.suffix.lower() != new.suffix.lower():
+        name = name.with_suffix(new.suffix)
+    return Path(new.bucket) / new.prefix / new.sha256 / name
 
 
-def _place(new: BucketObjectInputs, path: Path) -> BucketObjectOutputs:
+def _mark(path: Path) -> Path:
+    """Where it stands to whom an object belongs: a folder's mark cannot tell objects in it apart."""
+    return path.with_name(f".{path.name}{MARK}")
+
+
+def _remove_empty_folders(folder: Path, bucket: Path) -> None:
+    while folder != bucket and bucket in folder.parents and folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
+        folder = folder.parent
+
+
+def _place(new: BucketObjectInputs, path: Path, claim: Claim) -> BucketObjectOutputs:
     bucket, source = Path(new.bucket), Path(new.source)
     if not is_claimed(bucket, BUCKET):
         raise ResourceError(
             f"bucket: {bucket} is not a bucket of the local cloud: make it first (`mlcloud:local:Bucket`)."
         )
-    if not source.is_file():
-        raise ResourceError(f"source: {source} is not a file: check the path.")
-    if not path.exists():
-        found = place_file(source, path)
-        if found != new.sha256:
-            path.unlink()
+    if not path.is_file() or sha256_of(path) != new.sha256:
+        if not source.is_file():
+            raise ResourceError(f"source: {source} is not a file: check the path.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            place_file(source, path, new.sha256)
+        except OtherContentError as error:
+            _remove_empty_folders(path.parent, bucket)
             raise ResourceError(
-                f"source: {source} has SHA-256 {found}, not {new.sha256}: "
+                f"source: {source} has SHA-256 {error.found}, not {new.sha256}: "
                 "it changed while the stack was updated. Update again."
-            )
-        path.chmod(_READ_ONLY)
+            ) from None
+    claim.write(_mark(path))
     return BucketObjectOutputs(
         bucket=new.bucket,
         key=str(path.relative_to(bucket)),

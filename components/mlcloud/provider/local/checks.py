@@ -1,6 +1,8 @@
 """Checks that several resources of the local cloud share, one value each."""
 
+import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -8,12 +10,13 @@ from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.local.files import path_of
 
 NAME_PATTERN: Final = r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?"
+LABEL_PATTERN: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 
 
 def absolute_path(value: str) -> str | None:
     """An absolute path without `..`."""
     path = Path(value)
-    if not path.is_absolute() or ".." in path.parts:
+    if not path.is_absolute() or ".." in path.parts or "\0" in value:
         return f'"{value}" is not an absolute path: give one that starts with `/` and has no `..`.'
     return None
 
@@ -35,15 +38,32 @@ def name(value: str) -> str | None:
 def local_uri(value: str) -> str | None:
     """A `file://` URI or an absolute path."""
     try:
-        path_of(value)
+        path = path_of(value)
     except ResourceError as error:
         return str(error)
+    return absolute_path(str(path))
+
+
+def seconds(value: float) -> str | None:
+    """A duration above 0 that ends."""
+    return None if 0 < value < math.inf else f"{value:g} is not a number of seconds above 0."
+
+
+def label(value: str) -> str | None:
+    """A label of a version, as the server takes it and a file name may hold it."""
+    if not re.fullmatch(LABEL_PATTERN, value):
+        return (
+            f'"{value}" is not a label: 1 to 63 letters, digits, dots, dashes or underscores, '
+            "a letter or digit first."
+        )
     return None
 
 
-def positive(value: float) -> str | None:
-    """A number above 0."""
-    return None if value > 0 else f"{value:g} is not above 0."
+def command(value: Sequence[str]) -> str | None:
+    """A command that can be started, as far as its words tell."""
+    if not value or not value[0] or any("\0" in word for word in value):
+        return "a command has at least one word, and no word holds a null character."
+    return None
 
 
 def port(value: int) -> str | None:

@@ -1,47 +1,60 @@
 """An endpoint: a model served over HTTP on this machine by processes that outlive the update."""
 
-import http.client
-import os
-import signal
-import subprocess
+import re
 import sys
-import threading
-import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
 from typing_extensions import override
 
-import mlcloud
 from mlcloud.provider.errors import ResourceError, Unhealthy
 from mlcloud.provider.fields import options
 from mlcloud.provider.local import checks
-from mlcloud.provider.local.files import claim, is_claimed, path_of, remove_claimed
-from mlcloud.provider.local.log_lines import tail
+from mlcloud.provider.local.claims import (
+    MARK,
+    Claim,
+    claim_of,
+    has_passed_on,
+    is_claimed,
+    remove_claimed,
+    take,
+)
+from mlcloud.provider.local.endpoint_process import (
+    END_MARGIN_S,
+    end_all,
+    health_failure,
+    kept_port,
+    living_state,
+    start,
+    swap,
+)
+from mlcloud.provider.local.files import path_of
 from mlcloud.provider.local.model_version import VERSION_LENGTH
 from mlcloud.provider.local.models import verify_model
-from mlcloud.provider.local.processes import ProcessRef, environment
-from mlcloud.provider.local.serving import HOST, KIND, Deployment, EndpointFolder, EndpointState
+from mlcloud.provider.local.serving import HOST, KIND, Deployment, EndpointFolder
 from mlcloud.provider.resource import Context, Resource
 
 DEFAULT_COMMAND: Final = (sys.executable, "-m", "mlcloud_trainer")
-_POLL_S: Final = 0.05
-# The supervisor answers a start that takes too long by itself; this is for one that hangs.
-_ANSWER_MARGIN_S: Final = 60.0
-_END_MARGIN_S: Final = 10.0
-_HEALTH_TIMEOUT_S: Final = 5.0
-_PRIVATE: Final = 0o700
+# What the endpoint itself tells its servers.
+_RESERVED: Final = re.compile(r"MLCLOUD_(MODEL_(URI|SHA256|NAME|VERSION)|LISTEN_FD|PRIVATE_FD)")
 
 
 def _replicas(value: int) -> str | None:
     return None if 1 <= value <= 64 else f"{value} is not from 1 to 64."
 
 
-def _command(value: Sequence[str]) -> str | None:
-    return None if value and value[0] else "a command has at least one word."
+def _environment(value: Mapping[str, str]) -> str | None:
+    wrong = [name for name in value if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name)]
+    wrong += [name for name, text in value.items() if "\0" in text and name not in wrong]
+    if wrong:
+        return (
+            f"{', '.join(map(repr, wrong))}: a name has letters, digits and _, and no value a null character."
+        )
+    reserved = [name for name in value if _RESERVED.fullmatch(name)]
+    return f"{', '.join(reserved)}: the endpoint sets it by itself, remove it." if reserved else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,13 +79,13 @@ class EndpointInputs:
     directory: str = field(metadata=options(replace=True, check=checks.absolute_path))
     model_uri: str = field(metadata=options(check=checks.local_uri))
     model_sha256: str = field(metadata=options(check=checks.sha256))
-    model_version: str | None = None
+    model_version: str | None = field(default=None, metadata=options(check=checks.label))
     port: int | None = field(default=None, metadata=options(check=checks.port))
     replicas: int = field(default=1, metadata=options(check=_replicas))
-    start_timeout_s: float = field(default=60.0, metadata=options(check=checks.positive))
-    drain_timeout_s: float = field(default=30.0, metadata=options(check=checks.positive))
-    environment: dict[str, str] = field(default_factory=dict[str, str])
-    command: list[str] | None = field(default=None, metadata=options(check=_command))
+    start_timeout_s: float = field(default=60.0, metadata=options(check=checks.seconds))
+    drain_timeout_s: float = field(default=30.0, metadata=options(check=checks.seconds))
+    environment: dict[str, str] = field(default_factory=dict[str, str], metadata=options(check=_environment))
+    command: list[str] | None = field(default=None, metadata=options(check=checks.command))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,15 +107,15 @@ class EndpointOutputs:
     """
 
     name: str
-    url: str
+    url: str = field(metadata=options(derived_from=("port",)))
     port: int
     model_uri: str
     model_sha256: str
-    model_version: str
+    model_version: str = field(metadata=options(derived_from=("model_sha256",)))
     replicas: int
     status: str
     directory: str
-    logs: str
+    logs: str = field(metadata=options(derived_from=("directory",)))
     drain_timeout_s: float
 
 
@@ -120,39 +133,51 @@ class Endpoint(
 
     @override
     def drift(self, identifier: str, outputs: EndpointOutputs) -> list[str]:
-        """The servers may have ended, with the machine or by hand."""
-        state = _running(EndpointFolder(path=Path(identifier)))
+        """The servers may have ended, or serve what an interrupted update has asked for."""
+        state = living_state(EndpointFolder(path=Path(outputs.directory)))
         if state is None or state.ready == 0:
             return ["status"]
-        return [] if state.version == outputs.model_version else ["model_version"]
+        if (state.version, state.sha256) != (outputs.model_version, outputs.model_sha256):
+            return ["model_version"]
+        return [] if state.replicas == outputs.replicas else ["replicas"]
 
     @override
     def create(self, context: Context, new: EndpointInputs) -> tuple[str, EndpointOutputs]:
-        """Start the supervisor and its first generation; a failure leaves nothing."""
+        """Start the supervisor and its first generation; a failure leaves nothing.
+
+        One that runs there for the same resource hands over as in an update: its state was lost, or it is
+        being replaced where it is.
+        """
         folder = EndpointFolder(path=Path(new.directory))
-        deployment = _deployment(new, _kept_port(folder))
-        claim(folder.path, KIND)
+        deployment = _deployment(new, kept_port(folder))
+        claim = Claim.new(KIND, context.urn)
+        there, running = claim_of(folder.path / MARK), living_state(folder)
+        if there is not None and there.urn == context.urn and running is not None:
+            state = swap(context, folder, deployment, running.supervisor)
+            claim.write(folder.path / MARK)
+            return claim.identifier(new.directory), _outputs(new, state.port)
+        take(folder.path, claim)
         try:
-            state = _start(context, folder, deployment)
+            state = start(context, folder, deployment)
         except BaseException:
-            _end_all(folder, grace_s=_END_MARGIN_S)
+            end_all(folder, grace_s=END_MARGIN_S)
             remove_claimed(folder.path, KIND)
             raise
-        return new.directory, _outputs(new, state.port)
+        return claim.identifier(new.directory), _outputs(new, state.port)
 
     @override
     def read(
         self, context: Context, identifier: str, inputs: EndpointInputs, outputs: EndpointOutputs
     ) -> EndpointOutputs | None:
         """Gone when its folder is; ill when nothing answers."""
-        folder = EndpointFolder(path=Path(identifier))
+        folder = EndpointFolder(path=Path(outputs.directory))
         if not is_claimed(folder.path, KIND):
             return None
-        if _running(folder) is None:
+        if living_state(folder) is None:
             raise Unhealthy(
                 identifier, outputs, ["The endpoint's supervisor does not run: the next update starts it."]
             )
-        failure = _health_failure(outputs.port)
+        failure = health_failure(outputs.port)
         if failure is not None:
             raise Unhealthy(
                 identifier, outputs, [f"{outputs.url} is not ready: {failure}. Logs: {outputs.logs}"]
@@ -169,25 +194,22 @@ class Endpoint(
         new: EndpointInputs,
     ) -> EndpointOutputs:
         """Swap the generation behind the same port; a new one that fails leaves the old one serving."""
-        folder = EndpointFolder(path=Path(identifier))
+        folder = EndpointFolder(path=Path(outputs.directory))
         deployment = _deployment(new, outputs.port)
-        state = _running(folder)
-        if state is None:
-            _end_all(folder, grace_s=_END_MARGIN_S)
-            claim(folder.path, KIND)
-            return _outputs(new, _start(context, folder, deployment).port)
-        folder.ask(deployment)
-        os.kill(state.supervisor.pid, signal.SIGHUP)
-        try:
-            return _outputs(new, _answer(context, folder, deployment, state.supervisor).port)
-        except ResourceError as error:
-            raise ResourceError(f"{error}\nVersion {outputs.model_version} keeps serving.") from None
+        running = living_state(folder)
+        if running is not None:
+            return _outputs(new, swap(context, folder, deployment, running.supervisor).port)
+        if not is_claimed(folder.path, KIND):
+            take(folder.path, Claim.of(KIND, context.urn, identifier))
+        return _outputs(new, start(context, folder, deployment).port)
 
     @override
     def delete(self, context: Context, identifier: str, outputs: EndpointOutputs) -> None:
         """End every process, which frees the port, and remove the folder."""
-        folder = EndpointFolder(path=Path(identifier))
-        _end_all(folder, grace_s=outputs.drain_timeout_s + _END_MARGIN_S)
+        folder = EndpointFolder(path=Path(outputs.directory))
+        if has_passed_on(folder.path / MARK, Claim.of(KIND, context.urn, identifier)):
+            return
+        end_all(folder, grace_s=outputs.drain_timeout_s + END_MARGIN_S)
         remove_claimed(folder.path, KIND)
 
 
@@ -211,13 +233,12 @@ def _version(new: EndpointInputs) -> str:
     return new.model_version if new.model_version is not None else new.model_sha256[:VERSION_LENGTH]
 
 
-def _deployment(new: EndpointInputs, kept_port: int) -> Deployment:
+def _deployment(new: EndpointInputs, old_port: int) -> Deployment:
     """What the supervisor is asked for; the model is checked here, before anything is started."""
     try:
         manifest = verify_model(path_of(new.model_uri), new.model_sha256)
     except ResourceError as error:
         raise ResourceError(f"modelUri: {error}") from None
-    smoke = manifest.get("smoke")
     return Deployment(
         request_id=uuid.uuid4().hex,
         command=list(new.command if new.command is not None else DEFAULT_COMMAND),
@@ -229,96 +250,24 @@ def _deployment(new: EndpointInputs, kept_port: int) -> Deployment:
             "MLCLOUD_MODEL_VERSION": _version(new),
         },
         version=_version(new),
-        port=new.port if new.port is not None else kept_port,
+        sha256=new.model_sha256,
+        port=new.port if new.port is not None else old_port,
         any_port=new.port is None,
         replicas=new.replicas,
         start_timeout_s=new.start_timeout_s,
         drain_timeout_s=new.drain_timeout_s,
-        smoke=cast(dict[str, Any], smoke) if isinstance(smoke, dict) else None,
+        smoke=_smoke(manifest),
     )
 
 
-def _kept_port(folder: EndpointFolder) -> int:
-    """The port of an endpoint that the state has lost, 0 when there was none."""
-    state = folder.state() if is_claimed(folder.path, KIND) else None
-    return 0 if state is None else state.port
-
-
-def _running(folder: EndpointFolder) -> EndpointState | None:
-    """What a living supervisor says; None when there is none."""
-    state = folder.state()
-    return state if state is not None and state.supervisor.is_alive() else None
-
-
-def _start(context: Context, folder: EndpointFolder, deployment: Deployment) -> EndpointState:
-    """Start a supervisor in a session of its own, so that neither Ctrl-C nor the plugin's end reaches it."""
-    _end_all(folder, grace_s=_END_MARGIN_S)
-    folder.path.chmod(_PRIVATE)
-    folder.logs.mkdir(exist_ok=True)
-    folder.ask(deployment)
-    package_root = str(Path(mlcloud.__file__).parents[1])
-    with folder.supervisor_log.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "mlcloud.provider.local.supervisor", str(folder.path)],
-            cwd=folder.path,
-            env=environment({"PYTHONPATH": package_root}),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
+def _smoke(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The row that the model's manifest knows the prediction of; None when it brings none."""
+    smoke = manifest.get("smoke")
+    if smoke is None:
+        return None
+    known = cast(Mapping[str, Any], smoke if isinstance(smoke, Mapping) else {})
+    if "instance" not in known or "prediction" not in known:
+        raise ResourceError(
+            "modelUri: its manifest has a `smoke` without `instance` and `prediction`: train the model again."
         )
-    ref = ProcessRef.of(process.pid)
-    # Whoever ends it: while this plugin lives, it is the parent that must take note.
-    threading.Thread(target=process.wait, daemon=True).start()
-    if ref is None:
-        raise ResourceError(f"The endpoint's supervisor ended at once: {tail(folder.supervisor_log, 3)}")
-    try:
-        return _answer(context, folder, deployment, ref)
-    except BaseException:
-        ref.end(_END_MARGIN_S)
-        raise
-
-
-def _answer(
-    context: Context, folder: EndpointFolder, deployment: Deployment, supervisor: ProcessRef
-) -> EndpointState:
-    """Wait until the supervisor has answered."""
-    context.log(f"Starting version {deployment.version}: health, then a smoke prediction.", ephemeral=True)
-    deadline = time.monotonic() + deployment.start_timeout_s + _ANSWER_MARGIN_S
-    while True:
-        alive = supervisor.is_alive()
-        state = folder.state()
-        if state is not None and state.answered == deployment.request_id:
-            if state.error:
-                raise ResourceError(state.error)
-            return state
-        if not alive:
-            raise ResourceError(f"The endpoint's supervisor ended: {tail(folder.supervisor_log, 3)}")
-        if time.monotonic() > deadline:
-            raise ResourceError(
-                f"The endpoint's supervisor does not answer; its log: {folder.supervisor_log}"
-            )
-        context.pause(_POLL_S)
-
-
-def _end_all(folder: EndpointFolder, grace_s: float) -> None:
-    """End the supervisor, which ends its servers; then those that a killed supervisor has left."""
-    state = folder.state()
-    if state is None:
-        return
-    state.supervisor.end(grace_s)
-    left = folder.state()
-    for server in state.servers if left is None else (*state.servers, *left.servers):
-        server.end(grace_s)
-
-
-def _health_failure(port: int) -> str | None:
-    connection = http.client.HTTPConnection(HOST, port, timeout=_HEALTH_TIMEOUT_S)
-    try:
-        connection.request("GET", "/ping")
-        status = connection.getresponse().status
-    except (OSError, http.client.HTTPException) as error:
-        return str(error) or type(error).__name__
-    finally:
-        connection.close()
-    return None if status == http.client.OK else f"it answers {status}"
+    return {"instance": known["instance"], "prediction": known["prediction"]}

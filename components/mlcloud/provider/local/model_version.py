@@ -10,11 +10,13 @@ from typing_extensions import override
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.fields import options, wire_values
 from mlcloud.provider.local import checks
+from mlcloud.provider.local.claims import Claim, make_folders, remove_empty_folders
 from mlcloud.provider.local.files import path_of, read_json, write_json
-from mlcloud.provider.local.models import model_sha256, verify_model
+from mlcloud.provider.local.models import is_whole, verify_model
 from mlcloud.provider.resource import Context, Resource
 
 VERSION_LENGTH: Final = 12
+KIND: Final = "model-version"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +30,7 @@ class ModelVersionInputs:
         model_sha256: the model's SHA-256: of the folder's manifest, or of the archive.
         metrics: its metrics on held-out rows, by name.
         stage: what the version is for. Default `live`.
+        version: label of the version. Default: the first 12 characters of the SHA-256.
     """
 
     name: str = field(metadata=options(replace=True, check=checks.name))
@@ -36,6 +39,7 @@ class ModelVersionInputs:
     model_sha256: str = field(metadata=options(replace=True, check=checks.sha256))
     metrics: dict[str, float] = field(default_factory=dict[str, float])
     stage: str = field(default="live", metadata=options(check=checks.name))
+    version: str | None = field(default=None, metadata=options(replace=True, check=checks.label))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +48,7 @@ class ModelVersionOutputs:
 
     Attributes:
         name: name of the model in the registry.
-        version: the first 12 characters of the model's SHA-256.
+        version: label of the version.
         uri: the model's `file://` URI.
         sha256: the model's SHA-256.
         stage: what the version is for.
@@ -53,12 +57,12 @@ class ModelVersionOutputs:
     """
 
     name: str
-    version: str
+    version: str = field(metadata=options(derived_from=("model_sha256",)))
     uri: str = field(metadata=options(derived_from=("model_uri",)))
-    sha256: str
+    sha256: str = field(metadata=options(derived_from=("model_sha256",)))
     stage: str
     metrics: dict[str, float]
-    entry: str
+    entry: str = field(metadata=options(derived_from=("registry_directory", "model_sha256", "version")))
 
 
 class ModelVersion(Resource[ModelVersionInputs, ModelVersionOutputs], token="mlcloud:local:ModelVersion"):
@@ -77,15 +81,16 @@ class ModelVersion(Resource[ModelVersionInputs, ModelVersionOutputs], token="mlc
     @override
     def create(self, context: Context, new: ModelVersionInputs) -> tuple[str, ModelVersionOutputs]:
         """Check the model and write the entry."""
-        outputs = _register(context, new)
-        return f"{outputs.name}/{outputs.version}", outputs
+        claim = Claim.new(KIND, context.urn)
+        outputs = _register(claim, new)
+        return claim.identifier(f"{outputs.name}/{outputs.version}"), outputs
 
     @override
     def read(
         self, context: Context, identifier: str, inputs: ModelVersionInputs, outputs: ModelVersionOutputs
     ) -> ModelVersionOutputs | None:
         """Gone when the entry is, or when there is no such model any more."""
-        there = Path(outputs.entry).is_file() and model_sha256(path_of(outputs.uri)) == outputs.sha256
+        there = Path(outputs.entry).is_file() and is_whole(path_of(outputs.uri), outputs.sha256)
         return outputs if there else None
 
     @override
@@ -98,21 +103,21 @@ class ModelVersion(Resource[ModelVersionInputs, ModelVersionOutputs], token="mlc
         new: ModelVersionInputs,
     ) -> ModelVersionOutputs:
         """Check the model and write the entry again."""
-        return _register(context, new)
+        return _register(Claim.of(KIND, context.urn, identifier), new)
 
     @override
     def delete(self, context: Context, identifier: str, outputs: ModelVersionOutputs) -> None:
-        """Remove the entry, unless another resource has registered the same version since."""
+        """Remove the entry, unless the same version was registered anew since."""
         entry = Path(outputs.entry)
         content = read_json(entry)
-        if content is not None and content.get("urn") == context.urn:
-            entry.unlink(missing_ok=True)
-            if not any(entry.parent.iterdir()):
-                entry.parent.rmdir()
+        if content is not None and content.get("token") != Claim.of(KIND, context.urn, identifier).token:
+            return
+        entry.unlink(missing_ok=True)
+        remove_empty_folders(entry.parent)
 
 
 def _outputs(new: ModelVersionInputs) -> ModelVersionOutputs:
-    version = new.model_sha256[:VERSION_LENGTH]
+    version = new.version if new.version is not None else new.model_sha256[:VERSION_LENGTH]
     return ModelVersionOutputs(
         name=new.name,
         version=version,
@@ -124,7 +129,7 @@ def _outputs(new: ModelVersionInputs) -> ModelVersionOutputs:
     )
 
 
-def _register(context: Context, new: ModelVersionInputs) -> ModelVersionOutputs:
+def _register(claim: Claim, new: ModelVersionInputs) -> ModelVersionOutputs:
     try:
         verify_model(path_of(new.model_uri), new.model_sha256)
     except ResourceError as error:
@@ -133,6 +138,6 @@ def _register(context: Context, new: ModelVersionInputs) -> ModelVersionOutputs:
         ) from None
     outputs = _outputs(new)
     entry = Path(outputs.entry)
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    write_json(entry, {**wire_values(outputs), "urn": context.urn})
+    make_folders(entry.parent)
+    write_json(entry, {**wire_values(outputs), "urn": claim.urn, "token": claim.token})
     return outputs

@@ -1,6 +1,7 @@
 """Model folders in a bucket: content-addressed by the SHA-256 of their manifest."""
 
 import contextlib
+import errno
 import hashlib
 import json
 import shutil
@@ -43,17 +44,27 @@ def verify_model(model: Path, sha256: str) -> dict[str, Any]:
     if model.is_file():
         return _manifest(_archived_manifest(model), model)
     manifest = _manifest((model / MANIFEST).read_bytes(), model)
-    for name, entry in cast(dict[str, dict[str, Any]], manifest["files"]).items():
+    for name, entry in cast(dict[str, object], manifest["files"]).items():
         file = model / name
         if file.parent != model or not file.is_file():
             raise ResourceError(
                 f"The model at {model.as_uri()} lacks the file {name} that its manifest names."
             )
-        if sha256_of(file) != entry.get("sha256"):
+        expected = cast(dict[str, object], entry).get("sha256") if isinstance(entry, dict) else None
+        if sha256_of(file) != expected:
             raise ResourceError(
                 f"The file {name} of the model at {model.as_uri()} is not the one in its manifest."
             )
     return manifest
+
+
+def is_whole(model: Path, sha256: str) -> bool:
+    """Whether a model is there, with every file as its manifest says."""
+    try:
+        verify_model(model, sha256)
+    except ResourceError:
+        return False
+    return True
 
 
 def _archived_manifest(archive: Path) -> bytes:
@@ -76,7 +87,7 @@ def _archived_manifest(archive: Path) -> bytes:
 def _manifest(content: bytes, model: Path) -> dict[str, Any]:
     try:
         manifest = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ResourceError(
             f"The {MANIFEST} of the model at {model.as_uri()} is not JSON: {error}."
         ) from None
@@ -90,27 +101,25 @@ def model_folder(bucket: Path, sha256: str) -> Path:
     return bucket / "models" / sha256
 
 
-def publish_model(source: Path, bucket: Path) -> tuple[Path, str]:
-    """Move a model folder into a bucket, whole or not at all; returns its place and hash.
-
-    Raises:
-        ResourceError: the folder is not a whole model.
-    """
-    sha256 = model_sha256(source)
-    if sha256 is None:
-        raise ResourceError(f"{source} holds no model: {MANIFEST} is missing.")
+def publish_model(source: Path, bucket: Path, sha256: str) -> None:
+    """Move a whole model into a bucket, in one step where both lie on one file system."""
     target = model_folder(bucket, sha256)
     target.parent.mkdir(parents=True, exist_ok=True)
-    if model_sha256(target) == sha256:
+    if is_whole(target, sha256):
         shutil.rmtree(source)
-        return target, sha256
-    staged = target.with_name(f".{sha256}.{uuid.uuid4().hex}")
+        return
+    if target.exists():  # remains of a model that somebody has changed
+        shutil.rmtree(target)
     try:
-        shutil.move(source, staged)
-        if target.exists():  # remains of a model that lost its manifest
-            shutil.rmtree(target)
-        staged.rename(target)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(staged)
-    return target, sha256
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        staged = target.with_name(f".{sha256}.{uuid.uuid4().hex}")
+        try:
+            shutil.copytree(source, staged)
+            staged.rename(target)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(staged)
+        shutil.rmtree(source)

@@ -1,21 +1,34 @@
 """The folder of a training run in SageMaker's layout, and the record of how far the run has come."""
 
+import contextlib
+import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
 from mlcloud.provider.errors import ResourceError
-from mlcloud.provider.local.files import claim, place_file, read_json, remove_claimed, sha256_of, write_json
-from mlcloud.provider.local.log_lines import event_of, read_lines, tail
-from mlcloud.provider.local.processes import ProcessRef
+from mlcloud.provider.local.claims import (
+    MARK,
+    Claim,
+    is_claimed,
+    make_folders,
+    remove_claimed,
+    remove_empty_folders,
+    take,
+)
+from mlcloud.provider.local.files import OtherContentError, place_file, read_json, sha256_of, write_json
+from mlcloud.provider.local.log_lines import event_of, last_lines, printable, tail
+from mlcloud.provider.local.processes import ProcessRef, processes_with
 
 KIND: Final = "training-run"
 _RECORD: Final = "run.json"
 _TAIL_LINES: Final = 5
+_FAILURE_CHARACTERS: Final = 2000
+_END_GRACE_S: Final = 5.0
 
 Status = Literal["running", "finished", "published", "failed", "cancelled"]
 
@@ -96,7 +109,17 @@ class RunFolder:
         if record is not None:
             self.write(replace(record, status=status))
 
-    def prepare(self, data: Path, data_sha256: str, hyperparameters: Mapping[str, str]) -> None:
+    @contextlib.contextmanager
+    def lock(self) -> Generator[None]:
+        """Keep others from starting, finishing or removing a run in the same place meanwhile."""
+        descriptor = _locked(self.path.parent)
+        try:
+            yield
+        finally:
+            os.close(descriptor)
+            remove_empty_folders(self.path.parent)
+
+    def prepare(self, claim: Claim, data: Path, data_sha256: str, hyperparameters: Mapping[str, str]) -> None:
         """Lay the folder out anew.
 
         Raises:
@@ -107,41 +130,77 @@ class RunFolder:
                 f"dataUri: {data} is not a file: check the URI, or update the object that makes it."
             )
         self.remove()
-        claim(self.path, KIND)
+        take(self.path, claim)
         config, channel = self.path / "input" / "config", self.path / "input" / "data" / "train"
         for folder in (config, channel, self.model, self.path / "output", self.log.parent, self.temporary):
             folder.mkdir(parents=True)
         write_json(config / "hyperparameters.json", dict(hyperparameters))
         write_json(config / "inputdataconfig.json", {"train": {"TrainingInputMode": "File"}})
         write_json(config / "resourceconfig.json", {"current_host": "algo-1", "hosts": ["algo-1"]})
-        target = channel / data.name
         try:
-            os.link(data, target)
-        except OSError:
-            place_file(data, target)
-        found = sha256_of(target)
-        if found != data_sha256:
+            _put(data, channel / data.name, data_sha256)
+        except OtherContentError as error:
             self.remove()
             raise ResourceError(
-                f"dataSha256: {data} has SHA-256 {found}, not {data_sha256}: it is other data."
-            )
+                f"dataSha256: {data} has SHA-256 {error.found}, not {data_sha256}: it is other data."
+            ) from None
 
     def is_done(self) -> bool:
         """Whether the trainer said that it has finished: the only sign where nobody waited for it."""
-        events = map(event_of, read_lines(self.log))
+        events = map(event_of, last_lines(self.log))
         return any(event is not None and event.get("event") == "done" for event in events)
 
     def failure(self) -> str:
         """Why the trainer failed: its own words, or the end of its log."""
-        try:
-            text = (self.path / "output" / "failure").read_text(encoding="utf-8", errors="replace").strip()
-        except FileNotFoundError:
-            text = ""
+        text = ""
+        with contextlib.suppress(OSError):
+            path = self.path / "output" / "failure"
+            with path.open(encoding="utf-8", errors="replace") as failure:
+                text = printable(failure.read(_FAILURE_CHARACTERS).strip())
         return text or tail(self.log, _TAIL_LINES) or "it wrote nothing"
+
+    def end(self) -> None:
+        """End a trainer that still runs, and what it has started."""
+        record = self.record()
+        if record is not None:
+            record.process.end(_END_GRACE_S)
+        elif self.path.exists():
+            # Whoever started the trainer was killed before it could note which process it is.
+            for process in processes_with("--prefix", str(self.path)):
+                process.end(_END_GRACE_S)
 
     def remove(self) -> None:
         """End a trainer that still runs, and remove the folder."""
-        record = self.record()
-        if record is not None:
-            record.process.end(grace_s=5.0)
+        self.end()
         remove_claimed(self.path, KIND)
+
+
+def runs_in(directory: Path) -> list[RunFolder]:
+    """The folders of training runs in a directory."""
+    return [
+        RunFolder(path=mark.parent) for mark in directory.glob(f"*/{MARK}") if is_claimed(mark.parent, KIND)
+    ]
+
+
+def _locked(folder: Path) -> int:
+    """Lock a folder, which is made where it is missing; closing the descriptor unlocks it."""
+    while True:
+        make_folders(folder)
+        descriptor = os.open(folder, os.O_RDONLY)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), folder.stat()):
+                return descriptor
+        os.close(descriptor)  # it was removed while we waited
+
+
+def _put(data: Path, target: Path, sha256: str) -> None:
+    """Bring the data into the run's folder, as a link where that is possible."""
+    try:
+        os.link(data, target)
+    except OSError:
+        place_file(data, target, sha256)
+    else:
+        found = sha256_of(target)
+        if found != sha256:
+            raise OtherContentError(found)

@@ -49,7 +49,7 @@ class ServerProcess:
                     stderr=subprocess.STDOUT,
                     pass_fds=(listener.fileno(), private.fileno()),
                 )
-            except OSError as error:
+            except (OSError, ValueError) as error:
                 raise ResourceError(f"command: the server cannot be started: {error}.") from None
         self.ref = ProcessRef.of(self._process.pid)
 

@@ -1,15 +1,17 @@
 """What an endpoint's resource and its supervisor agree on: its files, and what is to be served."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, cast
 
+from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.local.files import read_json, write_json
 from mlcloud.provider.local.processes import ProcessRef
 
 KIND: Final = "endpoint"
 HOST: Final = "127.0.0.1"
+SUPERVISOR: Final = "mlcloud.provider.local.supervisor"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,6 +23,7 @@ class Deployment:
         command: the server's command; `serve` is appended.
         environment: the server's own variables.
         version: label of the model's version.
+        sha256: the model's SHA-256.
         port: TCP port on the loopback interface; 0 chooses a free one.
         any_port: nobody asked for this port, so that another will do where it is taken.
         replicas: server processes, which share the port.
@@ -33,12 +36,28 @@ class Deployment:
     command: list[str]
     environment: dict[str, str]
     version: str
+    sha256: str
     port: int
     any_port: bool
     replicas: int
     start_timeout_s: float
     drain_timeout_s: float
     smoke: dict[str, Any] | None
+
+    @classmethod
+    def of(cls, request: Mapping[str, Any]) -> "Deployment":
+        """The deployment that a request asks for.
+
+        Raises:
+            ResourceError: it comes from a version of this package that asks for less.
+        """
+        known = {item.name for item in fields(cls)}
+        try:
+            return cls(**{name: value for name, value in request.items() if name in known})
+        except TypeError as error:
+            raise ResourceError(
+                f"The endpoint's supervisor is of another version of mlcloud ({error}): replace the endpoint."
+            ) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +69,8 @@ class EndpointState:
         servers: the processes that it has started and that may still run.
         port: the TCP port; 0 before there is one.
         version: the version that serves; empty before there is one.
+        sha256: SHA-256 of the model that serves; empty before there is one.
+        replicas: how many servers there are to be.
         ready: how many servers accept requests.
         answered: the request that was answered last.
         error: why that request failed; empty when it did not.
@@ -59,6 +80,8 @@ class EndpointState:
     servers: tuple[ProcessRef, ...]
     port: int
     version: str
+    sha256: str
+    replicas: int
     ready: int
     answered: str
     error: str
@@ -88,15 +111,34 @@ class EndpointFolder:
     def _state(self) -> Path:
         return self.path / "state.json"
 
-    def ask(self, deployment: Deployment) -> None:
-        """Leave a request for the supervisor."""
+    @property
+    def _waiting(self) -> Path:
+        return self.path / "waiting.json"
+
+    def ask(self, deployment: Deployment, asker: ProcessRef) -> None:
+        """Leave a request for the supervisor, and who waits for the answer."""
+        write_json(self._waiting, asdict(asker))
         write_json(self._request, asdict(deployment))
 
-    def take_request(self) -> Deployment | None:
+    def stop_waiting(self) -> None:
+        """Take note of the answer, or ask no longer."""
+        self._waiting.unlink(missing_ok=True)
+
+    def asker(self) -> ProcessRef | None:
+        """Who waits for an answer; None when nobody does any more."""
+        content = read_json(self._waiting)
+        return None if content is None else ProcessRef(**content)
+
+    def take_request(self) -> dict[str, Any] | None:
         """Take the request that waits, if any; it may hold secrets, so it does not stay."""
-        content = read_json(self._request)
-        self._request.unlink(missing_ok=True)
-        return None if content is None else Deployment(**content)
+        taken = self._request.with_name("request.taken.json")
+        try:
+            self._request.replace(taken)  # one that arrives meanwhile is another one
+            return read_json(taken)
+        except FileNotFoundError:
+            return None
+        finally:
+            taken.unlink(missing_ok=True)
 
     def write_state(self, state: EndpointState) -> None:
         """Keep what runs."""

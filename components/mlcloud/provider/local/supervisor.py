@@ -4,9 +4,9 @@ A process of its own that outlives the update: `python -m mlcloud.provider.local
 Requests arrive as a file and a SIGHUP; the answer is the state file. SIGTERM ends the endpoint.
 """
 
+import contextlib
 import os
 import select
-import shutil
 import signal
 import socket
 import sys
@@ -14,20 +14,22 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from mlcloud.provider.errors import ResourceError
+from mlcloud.provider.local.claims import is_claimed, remove_claimed
+from mlcloud.provider.local.log_lines import cap
 from mlcloud.provider.local.processes import ProcessRef
 from mlcloud.provider.local.server_process import ServerProcess, open_listener
-from mlcloud.provider.local.serving import Deployment, EndpointFolder, EndpointState
+from mlcloud.provider.local.serving import KIND, Deployment, EndpointFolder, EndpointState
 
 _TICK_S: Final = 0.05
-_IDLE_S: Final = 30.0
+_IDLE_S: Final = 5.0
+_UNCONFIRMED_S: Final = 0.5
 _FIRST_BACKOFF_S: Final = 0.5
 _LONGEST_BACKOFF_S: Final = 30.0
 # A server that ran this long was healthy: its next crash is a first one again.
 _HEALTHY_S: Final = 60.0
-_LOG_BYTES: Final = 16 * 1024 * 1024
 _KEPT_LOGS: Final = 3
 
 
@@ -75,8 +77,11 @@ class Supervisor:
         self._draining: list[tuple[ServerProcess, float]] = []
         self._answered = ""
         self._error = ""
-        self._generations = 0
+        self._generations = _last_generation(folder)
         self._ending = False
+        self._saved = False
+        # Whoever started this process has taken note that the endpoint serves.
+        self._confirmed = False
         self._wakeup, wakeup_writer = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(wakeup_writer, False)
@@ -88,27 +93,35 @@ class Supervisor:
 
     def run(self) -> int:
         """Serve until told to end, or until the first deployment has failed."""
-        while not self._ending:
-            deployment = self._folder.take_request()
-            if deployment is not None:
-                self._answer(deployment)
-                if self._current is None:
-                    break
-            self._look_after()
-            self._wait()
-        self._stop_all()
+        try:
+            while not self._ending:
+                request = self._folder.take_request()
+                if request is not None:
+                    self._answer(request)
+                    if self._current is None:
+                        break
+                self._look_after()
+                self._wait()
+        finally:
+            self._stop_all()
+        asker = self._folder.asker()
+        if not self._confirmed and asker is not None and not asker.is_alive():
+            remove_claimed(self._folder.path, KIND)
         return 0 if self._ending else 1
 
     # Deployments
 
-    def _answer(self, deployment: Deployment) -> None:
+    def _answer(self, request: dict[str, Any]) -> None:
         try:
+            deployment = Deployment.of(request)
+            self._say(f"version {deployment.version}: starts")
             self._deploy(deployment)
             self._error = ""
-        except (ResourceError, OSError) as error:
-            self._error = str(error)
-        self._answered = deployment.request_id
-        self._say(f"version {deployment.version}: {self._error or 'serves'}")
+        except Exception as error:  # noqa: BLE001 - whatever is wrong with a request, what serves goes on
+            known = isinstance(error, ResourceError | OSError)
+            self._error = str(error) if known else f"{type(error).__name__}: {error}"
+        self._answered = str(request.get("request_id", ""))
+        self._say(self._error or "serves")
         self._save()
 
     def _deploy(self, deployment: Deployment) -> None:
@@ -159,14 +172,19 @@ class Supervisor:
                     )
                 self._look_after()
                 self._wait()
-                if self._ending:
-                    raise ResourceError("The endpoint was told to end.")
+                self._check_wanted()
             failure = None if deployment.smoke is None else server.smoke_failure(deployment.smoke)
             if failure is not None:
                 self._check_alive(server, deployment)
                 raise ResourceError(f"Version {deployment.version} failed its smoke prediction: {failure}.")
         for server in new.servers():
             self._check_alive(server, deployment)
+        self._check_wanted()
+
+    def _check_wanted(self) -> None:
+        asker = self._folder.asker()
+        if self._ending or asker is None or not asker.is_alive():
+            raise ResourceError("Nobody waits for this version any more: it was told to end.")
 
     def _check_alive(self, server: ServerProcess, deployment: Deployment) -> None:
         code = server.exit_code
@@ -194,9 +212,31 @@ class Supervisor:
         if self._current is not None:
             for replica in self._current.replicas:
                 changed |= self._look_after_replica(self._current, replica)
-            _cap(self._current.log)
         if changed:
             self._save()
+        with contextlib.suppress(OSError):  # a full disk is no reason to end
+            cap(self._folder.supervisor_log)
+            if self._current is not None:
+                cap(self._current.log)
+        self._look_at_folder()
+
+    def _look_at_folder(self) -> None:
+        """End where nobody could ever end this: the folder is gone, or the state never learned of it."""
+        if self._ending:
+            return
+        if not self._is_mine():
+            self._say("its folder is gone or another's: the endpoint ends")
+            self._ending = True
+        elif not self._confirmed and self._current is not None:
+            asker = self._folder.asker()
+            self._confirmed = asker is None
+            if asker is not None and not asker.is_alive():
+                self._say("who started it was killed before taking note: the endpoint ends")
+                self._ending = True
+
+    def _is_mine(self) -> bool:
+        state = self._folder.state() if self._saved else None
+        return is_claimed(self._folder.path, KIND) and (state is None or state.supervisor == self._me)
 
     def _look_after_replica(self, generation: Generation, replica: Replica) -> bool:
         """Start a crashed server again, later with each crash; returns whether something changed."""
@@ -233,6 +273,8 @@ class Supervisor:
         """Sleep until a signal arrives or something is due."""
         now = time.monotonic()
         timeout_s = _IDLE_S
+        if not self._confirmed:
+            timeout_s = _UNCONFIRMED_S
         if self._starting is not None or self._draining:
             timeout_s = _TICK_S
         for replica in [] if self._current is None else self._current.replicas:
@@ -264,21 +306,28 @@ class Supervisor:
         for generation in (self._current, self._starting):
             servers.extend([] if generation is None else generation.servers())
         current = self._current
-        self._folder.write_state(
-            EndpointState(
-                supervisor=self._me,
-                servers=tuple(server.ref for server in servers if server.ref is not None),
-                port=0 if current is None else current.listener.getsockname()[1],
-                version="" if current is None else current.deployment.version,
-                ready=0 if current is None else sum(server.accepting for server in current.servers()),
-                answered=self._answered,
-                error=self._error,
-            )
+        state = EndpointState(
+            supervisor=self._me,
+            servers=tuple(server.ref for server in servers if server.ref is not None),
+            port=0 if current is None else current.listener.getsockname()[1],
+            version="" if current is None else current.deployment.version,
+            sha256="" if current is None else current.deployment.sha256,
+            replicas=0 if current is None else current.deployment.replicas,
+            ready=0 if current is None else sum(server.accepting for server in current.servers()),
+            answered=self._answered,
+            error=self._error,
         )
+        try:
+            if self._is_mine():
+                self._folder.write_state(state)
+                self._saved = True
+        except OSError as error:
+            self._say(f"the state cannot be written: {error}")
 
     def _say(self, message: str) -> None:
-        sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {message}\n")
-        sys.stderr.flush()
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"{time.strftime('%Y-%m-%dT%H:%M:%S%z')} {message}\n")
+            sys.stderr.flush()
 
     def _remove_old_logs(self) -> None:
         for log in sorted(self._folder.logs.glob("*.log"))[:-_KEPT_LOGS]:
@@ -291,14 +340,9 @@ def _nothing(signum: int, frame: object) -> None:
     del signum, frame
 
 
-def _cap(log: Path) -> None:
-    """Keep a log below its cap: its content moves to `.1`, and the servers go on appending from the start."""
-    try:
-        if log.stat().st_size > _LOG_BYTES:
-            shutil.copyfile(log, log.with_suffix(".log.1"))
-            os.truncate(log, 0)
-    except FileNotFoundError:
-        return
+def _last_generation(folder: EndpointFolder) -> int:
+    """The number of the newest log: an earlier supervisor's logs go first, not this one's."""
+    return max((int(log.name[:4]) for log in folder.logs.glob("[0-9][0-9][0-9][0-9]-*.log")), default=0)
 
 
 def main(arguments: Sequence[str]) -> int:

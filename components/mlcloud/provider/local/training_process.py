@@ -1,14 +1,16 @@
 """The trainer as a process: started on its own, followed line by line, found again after an interruption."""
 
+import math
 import os
+import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
 
 from mlcloud.provider.errors import Cancelled, ResourceError
-from mlcloud.provider.local.log_lines import event_of
+from mlcloud.provider.local.log_lines import LogFollower, event_of, printable
 from mlcloud.provider.local.models import model_sha256, verify_model
 from mlcloud.provider.local.processes import ProcessRef, environment
 from mlcloud.provider.local.run_folder import RunFolder, RunRecord
@@ -17,6 +19,8 @@ from mlcloud.provider.resource import Context
 DEFAULT_COMMAND: Final = (sys.executable, "-m", "mlcloud_trainer")
 _POLL_S: Final = 0.1
 _STOP_GRACE_S: Final = 5.0
+# Of what a trainer says between two looks, the end is shown: more would keep the engine busy, not people.
+_SHOWN_LINES: Final = 50
 _THREAD_VARIABLES: Final = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
@@ -30,7 +34,7 @@ def start(folder: RunFolder, command: Sequence[str]) -> "subprocess.Popen[bytes]
         "TMPDIR": str(folder.temporary),
     }
     try:
-        with folder.log.open("wb") as log:
+        with folder.log.open("ab") as log:
             process = subprocess.Popen(
                 [*command, "train", "--prefix", str(folder.path)],
                 cwd=folder.path,
@@ -40,10 +44,9 @@ def start(folder: RunFolder, command: Sequence[str]) -> "subprocess.Popen[bytes]
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-    except OSError as error:
+    except (OSError, ValueError) as error:
         folder.remove()
         raise ResourceError(f"command: the trainer cannot be started: {error}.") from None
-    # A trainer that has ended already has no start any more: its record then names no living process.
     ref = ProcessRef.of(process.pid)
     folder.write(
         RunRecord(
@@ -76,25 +79,29 @@ def follow(
     record = folder.record()
     if record is None:
         raise ResourceError(f"The training run {folder.path.name} has no record.")
-    relay = _Relay(context)
+    relay = _Relay(context, LogFollower(folder.log))
     try:
-        with folder.log.open(encoding="utf-8", errors="replace") as log:
-            while _runs(record.process, child):
-                relay.lines(log.readlines())
-                if time.time() - record.started_at > timeout_s:
-                    _stop(record.process, child)
-                    folder.mark("failed")
-                    raise ResourceError(
-                        f"The training run {folder.path.name} took longer than {timeout_s:g} s (timeoutS) "
-                        f"and was ended. Raise `timeoutS`, or see {folder.log}."
-                    )
-                context.pause(_POLL_S)
-            relay.lines(log.readlines())
+        while _runs(record.process, child):
+            relay.show_new()
+            if time.time() - record.started_at > timeout_s:
+                _stop(record.process, child)
+                folder.mark("failed")
+                raise ResourceError(
+                    f"The training run {folder.path.name} took longer than {timeout_s:g} s (timeoutS) "
+                    f"and was ended. Raise `timeoutS`, or see {folder.log}."
+                )
+            context.pause(_POLL_S)
+        relay.show_new()
     except Cancelled:
         _stop(record.process, child)
         folder.mark("cancelled")
         raise
-    return _finished(folder, record, child)
+    _stop(record.process, child)
+    with folder.lock():
+        now = folder.record()
+        if now is not None and now.pid == record.pid and now.status in ("finished", "published"):
+            return now
+        return _finished(folder, record, child)
 
 
 def _runs(process: ProcessRef, child: "subprocess.Popen[bytes] | None") -> bool:
@@ -102,6 +109,7 @@ def _runs(process: ProcessRef, child: "subprocess.Popen[bytes] | None") -> bool:
 
 
 def _stop(process: ProcessRef, child: "subprocess.Popen[bytes] | None") -> None:
+    """End the trainer and what it has started and left behind."""
     process.end(_STOP_GRACE_S)
     if child is not None:
         child.wait()
@@ -112,51 +120,77 @@ def _finished(folder: RunFolder, record: RunRecord, child: "subprocess.Popen[byt
     succeeded = folder.is_done() if child is None else child.returncode == 0
     if sha256 is None or not succeeded:
         folder.mark("failed")
-        ending = f" (exit code {child.returncode})" if child is not None and child.returncode != 0 else ""
-        name = folder.path.name
         raise ResourceError(
-            f"The training run {name} failed{ending}: {folder.failure()}\nIts log: {folder.log}"
+            f"The training run {folder.path.name} failed{_ending(child)}: {folder.failure()}\n"
+            f"Its log: {folder.log}"
         )
-    found: dict[str, object] = verify_model(folder.model, sha256).get("metrics", {})
+    try:
+        manifest = verify_model(folder.model, sha256)
+    except ResourceError as error:
+        folder.mark("failed")
+        raise ResourceError(
+            f"The training run {folder.path.name} left no whole model: {error}\nIts log: {folder.log}"
+        ) from None
     done = RunRecord(
         status="finished",
         pid=record.pid,
         started=record.started,
         started_at=record.started_at,
         duration_s=round(max(0.0, folder.log.stat().st_mtime - record.started_at), 3),
-        metrics={name: float(value) for name, value in found.items() if isinstance(value, int | float)},
+        metrics=_metrics(manifest.get("metrics")),
         sha256=sha256,
     )
     folder.write(done)
     return done
 
 
+def _ending(child: "subprocess.Popen[bytes] | None") -> str:
+    if child is None or child.returncode == 0:
+        return ""
+    if child.returncode > 0:
+        return f" (exit code {child.returncode})"
+    number = -child.returncode
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        name = f"signal {number}"
+    hint = ", as the system does where memory runs out" if number == signal.SIGKILL else ""
+    return f" (ended by {name}{hint})"
+
+
+def _metrics(found: object) -> dict[str, float]:
+    """The metrics that are numbers: one that is undefined, NaN or infinite was not measured."""
+    if not isinstance(found, Mapping):
+        return {}
+    return {
+        str(name): float(value)
+        for name, value in cast(Mapping[object, object], found).items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    }
+
+
 class _Relay:
-    """Shows the trainer's events: progress in passing, metrics and warnings to stay."""
+    """Shows the trainer's events: progress and metrics in passing, warnings to stay."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, log: LogFollower) -> None:
         self._context = context
-        self._rest = ""
+        self._log = log
 
-    def lines(self, lines: Sequence[str]) -> None:
-        """Take what was read from the log; a line that is not whole yet waits for its end."""
-        for part in lines:
-            self._rest += part
-            if self._rest.endswith("\n"):
-                self._show(self._rest.strip())
-                self._rest = ""
+    def show_new(self) -> None:
+        """Show what the trainer has said since the last call."""
+        for line in self._log.lines()[-_SHOWN_LINES:]:
+            self._show(line.strip())
 
     def _show(self, line: str) -> None:
         event = event_of(line)
         if event is None:
             return
-        kind, message = event.get("event"), str(event.get("message", ""))
-        level = event.get("level")
+        kind, message = event.get("event"), printable(str(event.get("message", "")))
         if kind == "progress" and "step" in event and "total_steps" in event:
-            self._context.log(f"[{event['step']}/{event['total_steps']}] {message}", ephemeral=True)
-        elif kind == "metric":
-            self._context.log(message or f"{event.get('name')} = {event.get('value')}", ephemeral=True)
-        elif level == "warning":
+            message = printable(f"[{event['step']}/{event['total_steps']}] {message}")
+        elif kind == "metric" and not message:
+            message = printable(f"{event.get('name')} = {event.get('value')}")
+        if event.get("level") == "warning":
             self._context.log(message, severity="warning")
         elif message:
             self._context.log(message, ephemeral=True)

@@ -1,5 +1,6 @@
 """A training run: the trainer as a process, a metric gate, and a content-addressed model in a bucket."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,22 +14,20 @@ from mlcloud.provider.errors import Problem, ResourceError
 from mlcloud.provider.fields import member_path, options
 from mlcloud.provider.local import checks
 from mlcloud.provider.local.bucket import KIND as BUCKET
-from mlcloud.provider.local.files import is_claimed, path_of
-from mlcloud.provider.local.models import REPORT, model_folder, model_sha256, publish_model
+from mlcloud.provider.local.claims import MARK, Claim, has_passed_on, is_claimed
+from mlcloud.provider.local.files import path_of
+from mlcloud.provider.local.models import REPORT, is_whole, model_folder, model_sha256, publish_model
 from mlcloud.provider.local.run_folder import KIND, RunFolder, RunRecord, run_name
 from mlcloud.provider.local.training_process import DEFAULT_COMMAND, follow, start
 from mlcloud.provider.resource import Context, Resource
 
 DEFAULT_TIMEOUT_S: Final = 3600.0
+_IDENTITY: Final = ("name", "data_sha256", "hyperparameters")
 
 
 def _hyperparameters(value: Mapping[str, str]) -> str | None:
     gates = [key for key in value if key.startswith("gate.")]
     return f"{', '.join(gates)}: gates are no hyperparameters, use `gate`." if gates else None
-
-
-def _command(value: Sequence[str]) -> str | None:
-    return None if value and value[0] else "a command has at least one word."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +40,8 @@ class TrainingRunInputs:
         data_sha256: SHA-256 of the data.
         hyperparameters: flat map as the trainer takes it: `estimator`, `target`, `estimator.C`, ...
         models_bucket: directory of the bucket that takes the model.
-        runs_directory: absolute path of the folder that holds the run's folder.
+        runs_directory: absolute path of the folder that holds the run's folder. Where it is a bucket, that
+            takes with it what failed runs have left.
         gate: threshold by metric: a minimum for scores, a maximum for losses. Changing it never trains again.
         timeout_s: seconds that the training may take. Default 3600.
         command: the trainer's command; `train --prefix DIR` is appended. Default: the bundled trainer.
@@ -54,8 +54,8 @@ class TrainingRunInputs:
     models_bucket: str = field(metadata=options(replace=True, check=checks.absolute_path))
     runs_directory: str = field(metadata=options(replace=True, check=checks.absolute_path))
     gate: dict[str, float] = field(default_factory=dict[str, float])
-    timeout_s: float = field(default=DEFAULT_TIMEOUT_S, metadata=options(check=checks.positive))
-    command: list[str] | None = field(default=None, metadata=options(check=_command))
+    timeout_s: float = field(default=DEFAULT_TIMEOUT_S, metadata=options(check=checks.seconds))
+    command: list[str] | None = field(default=None, metadata=options(check=checks.command))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,14 +74,14 @@ class TrainingRunOutputs:
         duration_s: seconds that the training took.
     """
 
-    run_name: str = field(metadata=options(stable=True))
-    run_directory: str = field(metadata=options(stable=True))
-    logs: str = field(metadata=options(stable=True))
+    run_name: str = field(metadata=options(stable=True, derived_from=_IDENTITY))
+    run_directory: str = field(metadata=options(stable=True, derived_from=("runs_directory", *_IDENTITY)))
+    logs: str = field(metadata=options(stable=True, derived_from=("runs_directory", *_IDENTITY)))
     status: str = field(metadata=options(stable=True))
-    model_uri: str = field(metadata=options(stable=True))
+    model_uri: str = field(metadata=options(stable=True, derived_from=("models_bucket",)))
     model_sha256: str = field(metadata=options(stable=True))
     metrics: dict[str, float] = field(metadata=options(stable=True))
-    report: str = field(metadata=options(stable=True))
+    report: str = field(metadata=options(stable=True, derived_from=("models_bucket",)))
     duration_s: float = field(metadata=options(stable=True))
 
 
@@ -109,13 +109,16 @@ class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlclou
 
     @override
     def drift(self, identifier: str, outputs: TrainingRunOutputs) -> list[str]:
-        """The model may have been removed by hand."""
-        return [] if _is_published(outputs) else ["model_uri"]
+        """The model may have been removed by hand; `read` looks closer."""
+        there = model_sha256(path_of(outputs.model_uri)) == outputs.model_sha256
+        return [] if there else ["model_uri"]
 
     @override
     def create(self, context: Context, new: TrainingRunInputs) -> tuple[str, TrainingRunOutputs]:
         """Train, or take over the run of the same name; then the gate, then the bucket."""
-        return run_name(new.name, new.data_sha256, new.hyperparameters), _train(context, new)
+        claim = Claim.new(KIND, context.urn)
+        outputs = _train(context, claim, new)
+        return claim.identifier(outputs.run_name), outputs
 
     @override
     def read(
@@ -135,14 +138,17 @@ class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlclou
     ) -> TrainingRunOutputs:
         """Ask the gate again; train only where the model has disappeared."""
         if not _is_published(outputs):
-            return _train(context, new)
+            return _train(context, Claim.of(KIND, context.urn, identifier), new)
         _pass_gate(new, outputs.metrics, Path(outputs.report))
         return outputs
 
     @override
     def delete(self, context: Context, identifier: str, outputs: TrainingRunOutputs) -> None:
         """End the trainer and remove the run's folder; the model stays in its bucket."""
-        RunFolder(path=Path(outputs.run_directory)).remove()
+        folder = RunFolder(path=Path(outputs.run_directory))
+        with folder.lock():
+            if not has_passed_on(folder.path / MARK, Claim.of(KIND, context.urn, identifier)):
+                folder.remove()
 
 
 # The same tables by plain names: what a program writes need not be one of them.
@@ -156,6 +162,8 @@ def _gate_problems(new: TrainingRunInputs) -> Sequence[Problem]:
     tasks = _TASKS_OF.get(new.hyperparameters.get("estimator", ""), ()) if task is None else (task,)
     for name in new.gate:
         path = member_path("gate", name)
+        if not math.isfinite(new.gate[name]):
+            problems.append(Problem(path=path, reason=f"{new.gate[name]} is not a threshold: give a number."))
         if name not in _METRICS:
             near = nearest(name, _METRICS)
             hint = f"did you mean `{near}`?" if near else f"there are {', '.join(_METRICS)}."
@@ -172,26 +180,27 @@ def _folder(new: TrainingRunInputs) -> RunFolder:
 
 
 def _is_published(outputs: TrainingRunOutputs) -> bool:
-    return model_sha256(path_of(outputs.model_uri)) == outputs.model_sha256
+    return is_whole(path_of(outputs.model_uri), outputs.model_sha256)
 
 
-def _train(context: Context, new: TrainingRunInputs) -> TrainingRunOutputs:
+def _train(context: Context, claim: Claim, new: TrainingRunInputs) -> TrainingRunOutputs:
     bucket, folder = Path(new.models_bucket), _folder(new)
     if not is_claimed(bucket, BUCKET):
         raise ResourceError(f"modelsBucket: {bucket} is not a bucket of the local cloud: make it first.")
-    record = _result(context, new, folder)
-    report = model_folder(bucket, record.sha256) if record.status == "published" else folder.model
-    _pass_gate(new, record.metrics, report / REPORT)
-    if record.status == "finished":
-        publish_model(folder.model, bucket)
-        record = replace(record, status="published")
-        folder.write(record)
+    record = _result(context, claim, new, folder)
     model = model_folder(bucket, record.sha256)
+    with folder.lock():
+        trained = folder.model if (folder.model / REPORT).exists() else model
+        _pass_gate(new, record.metrics, trained / REPORT)
+        if is_whole(folder.model, record.sha256):
+            publish_model(folder.model, bucket, record.sha256)
+        folder.write(replace(record, status="published"))
+        claim.write(folder.path / MARK)
     return TrainingRunOutputs(
         run_name=folder.path.name,
         run_directory=str(folder.path),
         logs=str(folder.log.parent),
-        status=record.status,
+        status="published",
         model_uri=f"{model.as_uri()}/",
         model_sha256=record.sha256,
         metrics=record.metrics,
@@ -200,25 +209,35 @@ def _train(context: Context, new: TrainingRunInputs) -> TrainingRunOutputs:
     )
 
 
-def _result(context: Context, new: TrainingRunInputs, folder: RunFolder) -> RunRecord:
+def _result(context: Context, claim: Claim, new: TrainingRunInputs, folder: RunFolder) -> RunRecord:
     """The result of this run: an earlier one's where it is there, a running trainer's, or a new one's."""
     timeout_s = min(new.timeout_s, context.timeout_s) if context.timeout_s is not None else new.timeout_s
-    record = folder.record() if is_claimed(folder.path, KIND) else None
-    if record is not None and _has_model(record, folder, Path(new.models_bucket)):
-        context.log(f"The run {folder.path.name} has finished before: its model is taken.", ephemeral=True)
-        return record
-    if record is not None and record.status == "running" and (record.process.is_alive() or folder.is_done()):
-        context.log(f"The run {folder.path.name} was started before: following it.", ephemeral=True)
-        return follow(context, folder, None, timeout_s)
-    folder.prepare(path_of(new.data_uri), new.data_sha256, new.hyperparameters)
-    child = start(folder, new.command if new.command is not None else DEFAULT_COMMAND)
+    child = None
+    with folder.lock():
+        record = folder.record() if is_claimed(folder.path, KIND) else None
+        if record is not None and _has_model(record, folder, Path(new.models_bucket)):
+            context.log(
+                f"The run {folder.path.name} has finished before: its model is taken.", ephemeral=True
+            )
+            return record
+        if record is not None and _goes_on(record, folder):
+            context.log(f"The run {folder.path.name} was started before: following it.", ephemeral=True)
+        else:
+            folder.prepare(claim, path_of(new.data_uri), new.data_sha256, new.hyperparameters)
+            child = start(folder, new.command if new.command is not None else DEFAULT_COMMAND)
     return follow(context, folder, child, timeout_s)
 
 
+def _goes_on(record: RunRecord, folder: RunFolder) -> bool:
+    return record.status == "running" and (record.process.is_alive() or folder.is_done())
+
+
 def _has_model(record: RunRecord, folder: RunFolder, bucket: Path) -> bool:
-    if record.status == "finished":
-        return model_sha256(folder.model) == record.sha256
-    return record.status == "published" and model_sha256(model_folder(bucket, record.sha256)) == record.sha256
+    """Whether the run has its model still: in its own folder, or in the bucket, wherever it got to."""
+    if record.status not in ("finished", "published"):
+        return False
+    places = (folder.model, model_folder(bucket, record.sha256))
+    return any(is_whole(place, record.sha256) for place in places)
 
 
 def _pass_gate(new: TrainingRunInputs, metrics: Mapping[str, float], report: Path) -> None:
