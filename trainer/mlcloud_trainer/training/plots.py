@@ -71,7 +71,8 @@ def roc_curve(truth: FloatArray, probabilities: FloatArray, names: Sequence[str]
             if positive.all() or not positive.any():
                 continue
             false_rate, true_rate, _ = metrics.roc_curve(positive, probabilities[:, code])
-            axes.plot(false_rate, true_rate, label=_plain(names[code]), linewidth=1.8)
+            colour = BLUE if len(shown) == 1 else None
+            axes.plot(false_rate, true_rate, label=_plain(names[code]), linewidth=1.8, color=colour)
         axes.set(
             xlabel="False positive rate", ylabel="True positive rate", xlim=(-0.02, 1.02), ylim=(-0.02, 1.02)
         )
@@ -124,13 +125,15 @@ def residuals(truth: FloatArray, values: FloatArray) -> str:
         axes.hist(values - truth, bins=min(30, max(5, len(truth) // 4)), color=BLUE)
         axes.axvline(0.0, color=GREY, linestyle="--", linewidth=1)
         axes.set(xlabel="Predicted minus actual", ylabel="Held-out rows")
+        axes.yaxis.get_major_locator().set_params(integer=True)
 
     return _draw(draw, "residuals")
 
 
 def bars(names: Sequence[str], values: Sequence[float], meaning: str, name: str) -> str:
-    """The largest values as bars, orange where negative."""
-    order = sorted(range(len(names)), key=lambda index: -abs(values[index]))[:MAX_BARS][::-1]
+    """The values that are largest in size as bars from high to low, orange where negative."""
+    largest = sorted(range(len(names)), key=lambda index: -abs(values[index]))[:MAX_BARS]
+    order = sorted(largest, key=lambda index: values[index])
 
     def draw(axes: Any) -> None:
         colours = [BLUE if values[index] >= 0 else ORANGE for index in order]

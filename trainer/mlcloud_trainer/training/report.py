@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,21 +31,35 @@ METRIC_TEXTS = {
     "r2": "share of the target's variance that is explained; 0 is always guessing the mean",
 }
 MAX_MATRIX_CLASSES = 20
+_HASH = re.compile("[0-9a-f]{64}")
 
 STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 system-ui, sans-serif; color: #1c2430; background: #fff; margin: 0 auto; padding: 1rem;
   max-width: 60rem; overflow-wrap: anywhere; }
-h1 { font-size: 1.5rem; margin: 0 0 .25rem; } h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
-p { margin: .25rem 0 .75rem; } .quiet { color: #5b6472; font-size: .875rem; }
-code { font-size: .875rem; } .scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .3rem .75rem .3rem 0; border-bottom: 1px solid #e4e6ea; vertical-align:
-top; } td.number, th.number { text-align: right; } .matrix td { text-align: center; min-width: 3rem;
-padding: .5rem; border: 1px solid #fff; } .plots { display: grid; grid-template-columns: repeat(auto-fit,
-minmax(min(100%, 20rem), 1fr)); gap: 1rem; } figure { margin: 0; } figcaption { font-weight: 600; font-size:
-.9rem; } svg { width: 100%; height: auto; } .warning { background: #fff4e5; border-left: 4px solid #c2571a;
-padding: .5rem .75rem; }
+h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .25rem; }
+h2 { font-size: 1.15rem; margin: 2rem 0 .5rem; }
+p { margin: .25rem 0 .75rem; }
+.quiet { color: #5b6472; font-size: .875rem; }
+code { font-size: .8125rem; }
+.scroll { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; overflow-wrap: break-word; }
+th, td { text-align: left; padding: .3rem .75rem .3rem 0; vertical-align: top;
+  border-bottom: 1px solid #e4e6ea; }
+thead th { color: #5b6472; font-size: .875rem; font-weight: 600; }
+td:last-child { min-width: 6.5rem; }
+td.number, th.number { text-align: right; white-space: nowrap; }
+td.hash { overflow-wrap: anywhere; font: .8125rem/1.5 ui-monospace, monospace; }
+.matrix th { border: 0; font-weight: 600; vertical-align: middle; }
+.matrix tr:first-child th { text-align: center; padding: .3rem .5rem; }
+.matrix td { text-align: center; min-width: 3rem; padding: .5rem; border: 1px solid #fff; }
+.plots { display: grid; gap: 1.5rem 1rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); }
+figure { margin: 0; }
+figcaption { font-weight: 600; font-size: .9rem; }
+svg { width: 100%; height: auto; }
+@media (max-width: 30rem) { table { font-size: .875rem; } th, td { padding-right: .6rem; } }
+.warning { background: #fff4e5; border-left: 4px solid #c2571a; padding: .5rem .75rem; }
 """
 
 
@@ -74,7 +90,8 @@ def render_report(report: ReportInput, scratch_dir: Path) -> bytes:
     """The bytes of `report.html`."""
     plots.use_scratch(scratch_dir)
     manifest = report.manifest
-    title = f"{manifest.estimator.replace('_', ' ')} predicting {manifest.target}"
+    estimator = "support vector machine" if manifest.estimator == "svm" else manifest.estimator
+    title = f"{estimator.replace('_', ' ')} predicting {manifest.target}"
     body = "".join(
         (
             _summary(report, title),
@@ -101,15 +118,21 @@ def _text(value: object) -> str:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
-    """A table; numbers stand to the right. Text is escaped."""
+    """A table; numbers stand to the right, and so do their heads. Text is escaped, long names may break."""
 
-    def cell(value: object) -> str:
-        numeric = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return f'<td class="number">{_text(value)}</td>' if numeric else f"<td>{_text(value)}</td>"
+    def kind(value: object) -> str:
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            return ' class="number"'
+        return ' class="hash"' if isinstance(value, str) and _HASH.fullmatch(value) else ""
 
-    lines = "".join(f"<tr>{''.join(cell(value) for value in row)}</tr>" for row in rows)
-    top = "".join(f"<th>{_text(name)}</th>" for name in head)
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{lines}</tbody></table></div>'
+    def line(values: Sequence[object]) -> str:
+        return "".join(f"<td{kind(value)}>{_text(value).replace('_', '_<wbr>')}</td>" for value in values)
+
+    # A column's first value tells whether its head stands to the right, too.
+    kinds = [kind(value) for value in rows[0]] if rows else [""] * len(head)
+    top = "".join(f"<th{attribute}>{_text(name)}</th>" for attribute, name in zip(kinds, head, strict=True))
+    body = "".join(f"<tr>{line(row)}</tr>" for row in rows)
+    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
 def _summary(report: ReportInput, title: str) -> str:
@@ -128,10 +151,16 @@ def _metrics(manifest: Manifest) -> str:
     positive = manifest.positive_class
     subject = "a class (mean over classes)" if positive is None else str(_text(positive))
     rows = [
-        (name, value, METRIC_TEXTS[name].format(positive=subject)) for name, value in manifest.metrics.items()
+        (name, _rounded(value), METRIC_TEXTS[name].format(positive=subject))
+        for name, value in manifest.metrics.items()
     ]
     note = "" if positive is None else f'<p class="quiet">The positive class is {_text(positive)}.</p>'
     return "<h2>Metrics on held-out rows</h2>" + _table(("metric", "value", "meaning"), rows) + note
+
+
+def _rounded(value: float) -> float:
+    """A metric as people compare it: four decimals of a share; the manifest has them all."""
+    return round(value, 4) if abs(value) < 1 else value
 
 
 def _confusion(manifest: Manifest) -> str:
@@ -221,15 +250,14 @@ def _describe(column: Column) -> str:
 
 
 def _settings(manifest: Manifest) -> str:
+    settings = manifest.settings
     rows: list[tuple[str, object]] = [
         ("estimator", manifest.estimator),
-        ("test_size", manifest.settings.test_size),
-        ("seed", manifest.settings.seed),
+        ("test_size", str(settings.test_size)),
+        ("seed", str(settings.seed)),
     ]
-    rows += [
-        (f"estimator.{name}", "none" if value is None else value)
-        for name, value in manifest.hyperparameters.items()
-    ]
+    for name, value in manifest.hyperparameters.items():
+        rows.append((f"estimator.{name}", value if isinstance(value, str) else json.dumps(value)))
     return "<h2>Settings</h2>" + _table(("setting", "value"), rows)
 
 
