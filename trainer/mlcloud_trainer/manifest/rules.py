@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from mlcloud_trainer.manifest import Manifest
+from mlcloud_trainer.manifest.model import Manifest
 
 
 def inconsistencies(manifest: Manifest) -> list[str]:
