@@ -41,7 +41,7 @@ def check_model(run: TrainerRun) -> Manifest:
     assert manifest.runtime == "onnx"
     assert set(manifest.files) == {"model.skops", "model.onnx"}
     # The server's own list of types must let the file in.
-    SkopsRuntime((run.model_dir / "model.skops").read_bytes(), manifest, max_bytes=1 << 30)
+    SkopsRuntime((run.model_dir / "model.skops").read_bytes(), manifest)
     answers = answers_of_onnx(run, manifest, dict(manifest.smoke.instance))
     if manifest.classes is None:
         assert float(answers[0][0, 0]) == pytest.approx(manifest.smoke.prediction)
