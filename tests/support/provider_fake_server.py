@@ -1,7 +1,7 @@
 """A server without a model: the environment, sockets and signals of the real one, in milliseconds.
 
 The model's file `model.skops` is a JSON object: `prediction` is what every row gets; `mode` is what happens:
-`ok`, `refuse` (does not start), `hang` (never ready), `die` (ends after its first public answer).
+`ok`, `refuse` (does not start), `hang` (never ready), `late` (ready after a second), `die` (ends when asked).
 """
 
 import json
@@ -16,12 +16,14 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 MODEL = json.loads((Path(urlsplit(os.environ["MLCLOUD_MODEL_URI"]).path) / "model.skops").read_text())
+STARTED = time.monotonic()
 VERSION = os.environ["MLCLOUD_MODEL_VERSION"]
 
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        self.answer(503 if MODEL["mode"] == "hang" else 200, {})
+        late = MODEL["mode"] == "late" and time.monotonic() < STARTED + 1
+        self.answer(503 if MODEL["mode"] == "hang" or late else 200, {})
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))

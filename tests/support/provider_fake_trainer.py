@@ -1,10 +1,15 @@
 """A trainer that trains nothing: the same command line, folders and output as the real one, in milliseconds.
 
-`estimator.mode` chooses what happens: `ok`, `slow` (waits until told), `fail`, `crash`.
+`estimator.mode` chooses what happens: `ok`, `slow` (waits until told), `fail`, `crash`, `killed`, `garbage`
+(bytes, nesting, odd events), `flood` (more output than is kept), `child` (leaves a process behind), `undefined`
+(metrics that are no numbers), `unlisted` (a manifest that is not one).
 """
 
 import hashlib
 import json
+import os
+import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -13,6 +18,20 @@ from pathlib import Path
 def say(**event: object) -> None:
     sys.stdout.write(json.dumps({"time": "2026-01-01T00:00:00Z", "level": "info", **event}) + "\n")
     sys.stdout.flush()
+
+
+def write_garbage() -> None:
+    sys.stdout.buffer.write(bytes(range(256)) * 300 + b"\n" + b'{"a":' * 200_000 + b"\n")
+    say(event="progress", message="\x1b[31mred", step=1, total_steps=1)
+    say(event=5, message={"a": 1})
+    sys.stdout.write('"text"\n{"event": "warning", "level": []}\n')
+
+
+def write_flood() -> None:
+    for _ in range(20):
+        for number in range(10_000):
+            say(event="progress", message=f"number {number}", step=1, total_steps=2)
+        sys.stdout.write("x" * 1_000_000 + "\n")
 
 
 def main() -> int:
@@ -29,6 +48,15 @@ def main() -> int:
     if mode == "crash":
         sys.stderr.write("Segmentation fault (not really)\n")
         return 3
+    if mode == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if mode == "garbage":
+        write_garbage()
+    if mode == "flood":
+        write_flood()
+    if mode == "child":
+        child = subprocess.Popen(["sleep", "600"])
+        Path(parameters["estimator.child"]).write_text(str(child.pid))
     while mode == "slow" and not Path(parameters["estimator.go"]).exists():
         time.sleep(0.02)
     say(event="progress", message="fitting", step=2, total_steps=2)
@@ -44,6 +72,10 @@ def main() -> int:
         "smoke": {"instance": {"a": 1}, "prediction": prediction},
         "files": {"model.skops": {"sha256": hashlib.sha256(skops).hexdigest(), "bytes": len(skops)}},
     }
+    if mode == "undefined":
+        manifest["metrics"] = {"accuracy": float("nan"), "log_loss": float("-inf"), "f1": True}
+    if mode == "unlisted":
+        manifest["files"] = {"model.skops": "here"}
     (prefix / "model" / "manifest.json").write_text(json.dumps(manifest))
     say(event="done", message="trained", sha256="", model_dir=str(prefix / "model"))
     return 0

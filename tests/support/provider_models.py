@@ -20,12 +20,15 @@ class Model:
         return self.sha256[:12]
 
 
-def make_model(bucket: Path, prediction: object, *, mode: str = "ok", promised: object = None) -> Model:
-    """A model that predicts one value; `promised` is what its manifest says instead."""
+def make_model(
+    bucket: Path, prediction: object, *, mode: str = "ok", promised: object = None, smoke: object = None
+) -> Model:
+    """A model that predicts one value; `promised` is what its manifest says instead, `smoke` all it says."""
     content = json.dumps({"prediction": prediction, "mode": mode}).encode()
+    promise = {"instance": {"a": 1}, "prediction": prediction if promised is None else promised}
     manifest = {
         "metrics": {"accuracy": 0.9},
-        "smoke": {"instance": {"a": 1}, "prediction": prediction if promised is None else promised},
+        "smoke": promise if smoke is None else smoke,
         "files": {"model.skops": {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}},
     }
     text = json.dumps(manifest)

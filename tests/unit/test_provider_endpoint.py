@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -17,6 +18,7 @@ from typing import Any
 import httpx
 import psutil
 import pytest
+from google.protobuf import empty_pb2
 from support.provider_models import Model, make_model
 from support.provider_plugin import Plugin, RefusedError
 
@@ -105,6 +107,20 @@ def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
 
 def has_ended(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def in_background(work: Callable[[], object]) -> tuple[threading.Thread, list[str]]:
+    errors: list[str] = []
+
+    def run() -> None:
+        try:
+            work()
+        except RefusedError as error:
+            errors.append(error.message)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, errors
 
 
 def free_port() -> int:
@@ -333,6 +349,147 @@ def test_an_endpoint_whose_folder_is_gone_is_gone(plugin: Plugin, place: Place) 
     endpoint.delete()
     assert endpoint.read() is None
     assert all(map(has_ended, (supervisor, *servers)))
+
+
+def test_an_endpoint_of_another_resource_is_never_touched(plugin: Plugin, place: Place) -> None:
+    endpoint = plugin.resource(ENDPOINT, "first")
+    outputs = endpoint.create(place.inputs(place.model("B")))
+    with pytest.raises(RefusedError, match=rf"belongs to {endpoint.urn}"):
+        plugin.resource(ENDPOINT, "second").create(place.inputs(place.model("C")))
+    assert predicted(outputs) == "B"
+
+
+def test_an_endpoint_made_again_in_its_place_takes_over_and_survives_the_deletion_of_the_one_before(
+    plugin: Plugin, place: Place
+) -> None:
+    old, new = plugin.resource(ENDPOINT), plugin.resource(ENDPOINT)
+    outputs = old.create(place.inputs(place.model("B")))
+    supervisor = place.supervisor()
+    with pytest.raises(RefusedError, match="did not start"):
+        new.create(place.inputs(place.model("x", mode="refuse")))
+    assert predicted(outputs) == "B"
+    assert new.create(place.inputs(place.model("C")))["url"] == outputs["url"]
+    assert place.supervisor() == supervisor
+    old.delete()
+    assert predicted(outputs) == "C"
+    new.delete()
+    assert not (place.root / "endpoint").exists()
+
+
+def test_an_endpoint_ends_when_its_folder_was_removed_by_hand(plugin: Plugin, place: Place) -> None:
+    outputs = plugin.resource(ENDPOINT).create(place.inputs(place.model("B")))
+    processes = [place.supervisor(), *place.servers()]
+    shutil.rmtree(place.root / "endpoint")
+    eventually(lambda: all(map(has_ended, processes)), timeout_s=20)
+    assert is_free(int(outputs["port"]))
+    assert not (place.root / "endpoint").exists()
+
+
+def test_an_endpoint_whose_engine_was_killed_before_it_served_ends_by_itself(place: Place) -> None:
+    plugin = Plugin()
+    inputs = place.inputs(place.model("B", mode="hang"), startTimeoutS=60.0)
+    thread, errors = in_background(lambda: plugin.resource(ENDPOINT).create(inputs))
+    eventually(lambda: (place.root / "endpoint" / "state.json").exists() and bool(place.servers()))
+    processes = [place.supervisor(), *place.servers()]
+    plugin.process.kill()
+    plugin.close()
+    thread.join(timeout=10)
+    assert errors
+    eventually(lambda: all(map(has_ended, processes)), timeout_s=20)
+    assert not (place.root / "endpoint").exists()
+
+
+def test_an_update_that_was_given_up_does_not_go_live_later(place: Place) -> None:
+    plugin = Plugin()
+    endpoint = plugin.resource(ENDPOINT)
+    inputs = place.inputs(place.model("old"))
+    outputs = endpoint.create(inputs)
+    slow = place.inputs(place.model("new", mode="late"))
+    thread, errors = in_background(lambda: endpoint.update(slow))
+    eventually(lambda: len(place.servers()) == 2)
+    plugin.call("Cancel", empty_pb2.Empty())
+    thread.join(timeout=10)
+    assert errors == [f"Stopped, as asked.\nVersion {outputs['modelVersion']} keeps serving."]
+    eventually(lambda: len(place.servers()) == 1)
+    assert predicted(outputs) == "old"
+    assert endpoint.kinds(inputs) == {}
+    plugin.close()
+
+
+@pytest.mark.parametrize("changed", [{"replicas": 2.0}, {"modelVersion": "v2"}])
+def test_what_serves_is_compared_with_the_state_whoever_changed_it(
+    plugin: Plugin, place: Place, changed: dict[str, Any]
+) -> None:
+    endpoint = plugin.resource(ENDPOINT)
+    inputs = place.inputs(place.model("B"))
+    endpoint.create(inputs)
+    known, outputs = endpoint.inputs, endpoint.outputs
+    endpoint.update({**inputs, **changed})
+    endpoint.inputs, endpoint.outputs = known, outputs
+    assert set(endpoint.kinds(inputs)) == set(changed)
+
+
+def test_a_request_that_makes_no_sense_leaves_the_endpoint_serving(plugin: Plugin, place: Place) -> None:
+    outputs = plugin.resource(ENDPOINT).create(place.inputs(place.model("B")))
+    supervisor = place.supervisor()
+    for request in ({"request_id": "old", "port": 1}, {"request_id": "odd", "port": [], "more": 1}):
+        (place.root / "endpoint" / "request.json").write_text(json.dumps(request))
+        supervisor.send_signal(signal.SIGHUP)
+        eventually(lambda: place.state()["answered"] == request["request_id"])  # noqa: B023
+        assert "another version of mlcloud" in place.state()["error"]
+    assert predicted(outputs) == "B"
+    assert place.supervisor() == supervisor
+
+
+def test_a_model_without_a_whole_smoke_prediction_is_refused_before_anything_starts(
+    plugin: Plugin, place: Place
+) -> None:
+    endpoint = plugin.resource(ENDPOINT)
+    outputs = endpoint.create(place.inputs(place.model("B")))
+    for smoke in ({"prediction": "B"}, [1]):
+        with pytest.raises(RefusedError, match="a `smoke` without `instance` and `prediction`"):
+            endpoint.update(place.inputs(place.model("B", smoke=smoke)))
+    assert predicted(outputs) == "B"
+
+
+def test_logs_of_a_new_supervisor_are_newer_than_those_of_the_one_before(
+    plugin: Plugin, place: Place
+) -> None:
+    endpoint = plugin.resource(ENDPOINT)
+    inputs = place.inputs(place.model("B"))
+    outputs = endpoint.create(inputs)
+    for number in range(2, 6):
+        (Path(outputs["logs"]) / f"{number:04d}-before.log").write_text("x")
+    for process in (place.supervisor(), *place.servers()):
+        process.kill()
+    eventually(lambda: all(map(has_ended, place.seen.values())))
+    endpoint.update(inputs)
+    names = sorted(path.name for path in Path(outputs["logs"]).iterdir())
+    assert names == ["0004-before.log", "0005-before.log", f"0006-{outputs['modelVersion']}.log"]
+
+
+def test_servers_of_a_killed_supervisor_end_with_the_endpoint(plugin: Plugin, place: Place) -> None:
+    endpoint = plugin.resource(ENDPOINT)
+    outputs = endpoint.create(place.inputs(place.model("B")))
+    supervisor, servers = place.supervisor(), place.servers()
+    state = json.loads((place.root / "endpoint" / "state.json").read_text())
+    supervisor.kill()
+    # As if it had been killed before it could note its servers.
+    (place.root / "endpoint" / "state.json").write_text(json.dumps({**state, "servers": []}))
+    endpoint.delete()
+    assert all(map(has_ended, servers))
+    assert is_free(int(outputs["port"]))
+
+
+def test_names_that_servers_cannot_have_are_refused(plugin: Plugin, place: Place) -> None:
+    inputs = place.inputs(place.model("B"))
+    check = plugin.resource(ENDPOINT).check
+    problems = check({**inputs, "modelVersion": "../../up", "environment": {"A=B": "x", "C": "\0"}})
+    assert set(problems) == {"modelVersion", "environment"}
+    assert "'A=B', 'C'" in problems["environment"]
+    problems = check({**inputs, "environment": {"MLCLOUD_MODEL_SHA256": "x"}, "command": ["a", "\0"]})
+    assert problems["environment"] == "MLCLOUD_MODEL_SHA256: the endpoint sets it by itself, remove it."
+    assert "null character" in problems["command"]
 
 
 def test_another_folder_replaces_the_endpoint_after_the_old_one_has_ended(

@@ -222,6 +222,53 @@ def test_a_trainer_that_cannot_be_started_leaves_nothing(plugin: Plugin, place: 
     assert not (place.root / "runs").exists()
 
 
+def test_metrics_that_are_no_numbers_never_pass_a_gate(plugin: Plugin, place: Place) -> None:
+    undefined = place.with_parameters(mode="undefined")
+    for gate in ({"accuracy": 0.5}, {"log_loss": 1.0}, {"f1": 0.5}):
+        with pytest.raises(RefusedError, match=rf"{next(iter(gate))} was not measured \(no metric was\)"):
+            plugin.resource(RUN).create({**undefined, "gate": gate})
+    run = plugin.resource(RUN)
+    assert run.create({**undefined, "gate": {}})["metrics"] == {}
+    assert run.read() == run.outputs
+
+
+def test_a_trainer_that_was_killed_says_by_what(plugin: Plugin, place: Place) -> None:
+    with pytest.raises(RefusedError, match=r"failed \(ended by SIGKILL, as the system does where memory"):
+        plugin.resource(RUN).create(place.with_parameters(mode="killed"))
+
+
+def test_a_model_that_is_not_what_its_manifest_says_fails_the_run(plugin: Plugin, place: Place) -> None:
+    with pytest.raises(RefusedError, match=r"left no whole model: The file model\.skops"):
+        plugin.resource(RUN).create(place.with_parameters(mode="unlisted"))
+    assert place.models() == []
+
+
+def test_garbage_on_stdout_is_neither_shown_nor_harmful(plugin: Plugin, place: Place) -> None:
+    run = plugin.resource(RUN, "garbage")
+    assert run.create(place.with_parameters(mode="garbage"))["status"] == "published"
+    shown = [entry.message for entry in plugin.engine.entries if entry.urn == run.urn]
+    assert "[1/1] \N{REPLACEMENT CHARACTER}[31mred" in shown
+    assert all(character.isprintable() for message in shown for character in message)
+
+
+def test_a_flood_of_output_neither_slows_the_run_nor_fills_memory_or_disk(
+    plugin: Plugin, place: Place
+) -> None:
+    run = plugin.resource(RUN, "flood")
+    before = psutil.Process(plugin.process.pid).memory_info().rss
+    outputs = run.create(place.with_parameters(mode="flood"))
+    assert psutil.Process(plugin.process.pid).memory_info().rss - before < 64 * 1024 * 1024
+    assert sum(path.stat().st_size for path in Path(outputs["logs"]).iterdir()) < 48 * 1024 * 1024
+    assert len([entry for entry in plugin.engine.entries if entry.urn == run.urn]) < 5000
+
+
+def test_what_a_trainer_leaves_running_ends_with_it(plugin: Plugin, place: Place) -> None:
+    inputs = place.with_parameters(mode="child", child=str(place.root / "child"))
+    plugin.resource(RUN).create(inputs)
+    pid = int((place.root / "child").read_text())
+    assert not psutil.pid_exists(pid) or has_ended(psutil.Process(pid))
+
+
 def test_data_that_is_not_what_its_hash_says_is_refused(plugin: Plugin, place: Place) -> None:
     with pytest.raises(RefusedError, match="it is other data"):
         plugin.resource(RUN).create({**place.inputs, "dataSha256": "0" * 64})
@@ -333,6 +380,98 @@ def test_a_run_that_was_killed_half_way_is_trained_again(place: Place) -> None:
     second = Plugin()
     assert second.resource(RUN).create(inputs)["status"] == "published"
     assert place.trainings == 2
+    second.close()
+
+
+def test_a_trainer_that_was_started_and_never_noted_down_ends_before_another_starts(place: Place) -> None:
+    inputs = place.with_parameters(mode="slow", go=str(place.root / "go"))
+    first = Plugin()
+    thread, _ = creating(first.resource(RUN), inputs)
+    trainer = place.trainer()
+    first.process.send_signal(signal.SIGKILL)
+    first.close()
+    thread.join(timeout=10)
+    (record,) = (place.root / "runs").glob("*/run.json")
+    record.unlink()
+
+    second = Plugin()
+    thread, errors = creating(second.resource(RUN), inputs)
+    wait_for_end(trainer)
+    (place.root / "go").touch()
+    thread.join(timeout=10)
+    assert errors == []
+    assert place.trainings == 2
+    second.close()
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_run_that_was_interrupted_while_its_model_moved_is_taken(
+    plugin: Plugin, place: Place, moved: bool
+) -> None:
+    outputs = plugin.resource(RUN).create(place.inputs)
+    record = Path(outputs["runDirectory"]) / "run.json"
+    record.write_text(record.read_text().replace('"published"', '"finished"'))
+    if not moved:
+        model = place.root / "models" / "models" / outputs["modelSha256"]
+        model.rename(Path(outputs["runDirectory"]) / "model")
+    assert plugin.resource(RUN).create(place.inputs) == outputs
+    assert plugin.resource(RUN).create(place.inputs) == outputs
+    assert place.trainings == 1
+
+
+def test_one_run_of_two_resources_trains_once_and_goes_with_the_last(place: Place) -> None:
+    inputs = place.with_parameters(mode="slow", go=str(place.root / "go"))
+    plugins = [Plugin(), Plugin()]
+    runs = [plugin.resource(RUN, name) for plugin, name in zip(plugins, ("one", "two"), strict=True)]
+    threads = [creating(run, inputs) for run in runs]
+    place.trainer()
+    time.sleep(0.3)
+    (place.root / "go").touch()
+    for thread, errors in threads:
+        thread.join(timeout=20)
+        assert errors == []
+    assert place.trainings == 1
+    assert runs[0].outputs == runs[1].outputs
+    folder = Path(runs[0].outputs["runDirectory"])
+    mark = json.loads((folder / ".mlcloud").read_text())
+    last = next(run for run in runs if run.urn == mark["urn"])
+    next(run for run in runs if run is not last).delete()
+    assert folder.exists()
+    last.delete()
+    assert not (place.root / "runs").exists()
+    for plugin in plugins:
+        plugin.close()
+
+
+def test_a_run_made_again_in_its_place_survives_the_deletion_of_the_one_before(
+    plugin: Plugin, place: Place
+) -> None:
+    old, new = plugin.resource(RUN), plugin.resource(RUN)
+    old.create(place.inputs)
+    outputs = new.create(place.inputs)
+    old.delete()
+    assert Path(outputs["logs"]).is_dir()
+    assert place.trainings == 1
+
+
+def test_a_bucket_of_runs_takes_with_it_what_failed_and_what_still_trains(place: Place) -> None:
+    plugin = Plugin()
+    runs = plugin.resource("mlcloud:local:Bucket", "runs")
+    runs.create({"directory": str(place.root / "runs"), "forceDestroy": True})
+    with pytest.raises(RefusedError, match="does not pass its gate"):
+        plugin.resource(RUN).create({**place.inputs, "gate": {"accuracy": 0.95}})
+    thread, _ = creating(plugin.resource(RUN), place.with_parameters(mode="slow", go="/never"))
+    trainer = place.trainer()
+    plugin.process.send_signal(signal.SIGKILL)
+    plugin.close()
+    thread.join(timeout=10)
+
+    second = Plugin()
+    again = second.resource("mlcloud:local:Bucket", "runs")
+    again.id, again.inputs, again.outputs = runs.id, runs.inputs, runs.outputs
+    again.delete()
+    assert has_ended(trainer)
+    assert not (place.root / "runs").exists()
     second.close()
 
 

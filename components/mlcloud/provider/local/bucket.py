@@ -17,6 +17,7 @@ from mlcloud.provider.local.claims import (
     is_claimed,
     is_mark,
     remove_claimed,
+    remove_empty_folders,
     take,
 )
 from mlcloud.provider.local.run_folder import runs_in
@@ -112,6 +113,7 @@ class Bucket(Resource[BucketInputs, BucketOutputs], token="mlcloud:local:Bucket"
         for run in runs_in(directory):
             run.end()
         remove_claimed(directory, KIND)
+        remove_empty_folders(directory.parent)
 
 
 def _held(directory: Path) -> list[str]:

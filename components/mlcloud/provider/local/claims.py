@@ -153,7 +153,6 @@ def remove_claimed(directory: Path, kind: str) -> None:
         for path in list(directory.parent.iterdir()):
             if doomed.fullmatch(path.name):
                 shutil.rmtree(path)
-    remove_empty_folders(directory.parent)
 
 
 def make_directory(directory: Path) -> None:

@@ -20,6 +20,7 @@ from mlcloud.provider.local.claims import (
     has_passed_on,
     is_claimed,
     remove_claimed,
+    remove_empty_folders,
     take,
 )
 from mlcloud.provider.local.endpoint_process import (
@@ -160,8 +161,7 @@ class Endpoint(
         try:
             state = start(context, folder, deployment)
         except BaseException:
-            end_all(folder, grace_s=END_MARGIN_S)
-            remove_claimed(folder.path, KIND)
+            _remove(folder, END_MARGIN_S)
             raise
         return claim.identifier(new.directory), _outputs(new, state.port)
 
@@ -209,8 +209,13 @@ class Endpoint(
         folder = EndpointFolder(path=Path(outputs.directory))
         if has_passed_on(folder.path / MARK, Claim.of(KIND, context.urn, identifier)):
             return
-        end_all(folder, grace_s=outputs.drain_timeout_s + END_MARGIN_S)
-        remove_claimed(folder.path, KIND)
+        _remove(folder, outputs.drain_timeout_s + END_MARGIN_S)
+
+
+def _remove(folder: EndpointFolder, grace_s: float) -> None:
+    end_all(folder, grace_s)
+    remove_claimed(folder.path, KIND)
+    remove_empty_folders(folder.path.parent)
 
 
 def _outputs(new: EndpointInputs, port: int) -> EndpointOutputs:

@@ -116,8 +116,8 @@ class RunFolder:
         try:
             yield
         finally:
-            os.close(descriptor)
             remove_empty_folders(self.path.parent)
+            os.close(descriptor)
 
     def prepare(self, claim: Claim, data: Path, data_sha256: str, hyperparameters: Mapping[str, str]) -> None:
         """Lay the folder out anew.

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from mlcloud.provider.errors import ResourceError
-from mlcloud.provider.local.claims import is_claimed, remove_claimed
+from mlcloud.provider.local.claims import is_claimed, remove_claimed, remove_empty_folders
 from mlcloud.provider.local.log_lines import cap
 from mlcloud.provider.local.processes import ProcessRef
 from mlcloud.provider.local.server_process import ServerProcess, open_listener
@@ -107,6 +107,7 @@ class Supervisor:
         asker = self._folder.asker()
         if not self._confirmed and asker is not None and not asker.is_alive():
             remove_claimed(self._folder.path, KIND)
+            remove_empty_folders(self._folder.path.parent)
         return 0 if self._ending else 1
 
     # Deployments

@@ -190,7 +190,7 @@ def _train(context: Context, claim: Claim, new: TrainingRunInputs) -> TrainingRu
     record = _result(context, claim, new, folder)
     model = model_folder(bucket, record.sha256)
     with folder.lock():
-        trained = folder.model if (folder.model / REPORT).exists() else model
+        trained = folder.model if folder.model.exists() else model
         _pass_gate(new, record.metrics, trained / REPORT)
         if is_whole(folder.model, record.sha256):
             publish_model(folder.model, bucket, record.sha256)
@@ -247,7 +247,8 @@ def _pass_gate(new: TrainingRunInputs, metrics: Mapping[str, float], report: Pat
         higher_is_better = _METRICS[name].higher_is_better
         demand = f"the gate demands at {'least' if higher_is_better else 'most'} {threshold:g}"
         if name not in metrics:
-            failures.append(f"{name} was not measured (there are {', '.join(metrics)}), {demand}")
+            measured = f"there are {', '.join(metrics)}" if metrics else "no metric was"
+            failures.append(f"{name} was not measured ({measured}), {demand}")
         elif metrics[name] < threshold if higher_is_better else metrics[name] > threshold:
             failures.append(f"{name} is {metrics[name]:.6g}, {demand}")
     if failures:
