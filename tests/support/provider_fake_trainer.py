@@ -1,8 +1,8 @@
 """A trainer that trains nothing: the same command line, folders and output as the real one, in milliseconds.
 
 `estimator.mode` chooses what happens: `ok`, `slow` (waits until told), `fail`, `crash`, `killed`, `garbage`
-(bytes, nesting, odd events), `flood` (more output than is kept), `child` (leaves a process behind), `undefined`
-(metrics that are no numbers), `unlisted` (a manifest that is not one).
+(bytes, nesting, odd events), `flood` (more output than is kept), `child` (leaves a process behind),
+`undefined` (metrics that are no numbers), `unlisted` (a manifest that is not one).
 """
 
 import hashlib

@@ -8,13 +8,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import psutil
 import pytest
 from google.protobuf import empty_pb2
 from mlcloud.provider.protocol import provider_pb2, provider_pb2_grpc
-from mlcloud.provider.values import UNKNOWN, encode
+from mlcloud.provider.values import UNKNOWN, decode, encode
 from support.provider_plugin import COMPONENTS, Plugin, RefusedError
 
 BUCKET = "mlcloud:local:Bucket"
@@ -111,10 +112,58 @@ def test_what_the_provider_does_not_offer_is_refused_by_name(plugin: Plugin) -> 
         plugin.call("Construct", provider_pb2.ConstructRequest(type="mlcloud:index:LocalStack"))
 
 
+def check_config(plugin: Plugin, name: str, news: dict[str, Any]) -> provider_pb2.CheckResponse:
+    urn = f"urn:pulumi:dev::mlcloud::pulumi:providers:mlcloud::{name}"
+    return plugin.call("CheckConfig", provider_pb2.CheckRequest(urn=urn, news=encode(news)))
+
+
 def test_configuration_is_refused_because_there_is_none(plugin: Plugin) -> None:
-    request = provider_pb2.CheckRequest(news=encode({"version": "0.1.0", "region": "eu"}))
-    failures = plugin.call("CheckConfig", request).failures
-    assert [failure.property for failure in failures] == ["region"]
+    answer = check_config(plugin, "mine", {"version": "0.1.0", "region": "eu", "cloud": "local"})
+    assert [failure.property for failure in answer.failures] == ["cloud", "region"]
+    assert answer.failures[1].reason == "The provider `mlcloud` takes no configuration: remove `region`."
+    assert list(check_config(plugin, "mine", {"version": "0.1.0"}).failures) == []
+
+
+@pytest.mark.parametrize("name", ["default", "default_0_1_0"])
+def test_settings_of_a_project_with_the_providers_name_stay_out_of_the_default_provider(
+    plugin: Plugin, name: str
+) -> None:
+    """Pulumi hands a default provider the stack's config of the namespace that has its name."""
+    settings = {"cloud": "local", "training": '{"estimator":"svm"}', "version": "0.1.0"}
+    answer = check_config(plugin, name, settings)
+    assert list(answer.failures) == []
+    assert decode(answer.inputs).values == {"version": "0.1.0"}
+    changed = check_config(plugin, name, {**settings, "training": '{"estimator":"decision_tree"}'})
+    assert changed.inputs == answer.inputs
+
+
+def test_a_secret_value_that_is_refused_is_not_told(plugin: Plugin) -> None:
+    resource = plugin.resource("mlcloud:local:Endpoint")
+    news = {"name": "S3CRET", "directory": "/endpoint", "modelUri": "/model", "modelSha256": "0" * 64}
+    news |= {"environment": {"TOKEN": 12345.0}}
+    request = provider_pb2.CheckRequest(
+        urn=resource.urn, news=encode(news, {"name", "environment", "modelSha256"})
+    )
+    failures = {item.property: item.reason for item in plugin.call("Check", request).failures}
+    assert set(failures) == {"name", "environment.TOKEN"}
+    assert all(reason.startswith("its secret value is not allowed here") for reason in failures.values())
+    assert not any("S3CRET" in reason or "12345" in reason for reason in failures.values())
+
+
+@pytest.mark.parametrize("kind", ["bool", "number", "string", "array", "object"])
+def test_every_kind_of_value_may_be_unknown(plugin: Plugin, tmp_path: Path, kind: str) -> None:
+    """What the engine puts in a value's place follows its type (sdk/go/common/resource/plugin/rpc.go)."""
+    marks = {
+        "bool": "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",
+        "number": "3eeb2bf0-c639-47a8-9e75-3b44932eb421",
+        "string": "04da6b54-80e4-46f7-96ec-b56ff0331ba9",
+        "array": "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",
+        "object": "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",
+    }
+    bucket = plugin.resource(BUCKET)
+    inputs = {"directory": str(tmp_path / "bucket"), "forceDestroy": marks[kind]}
+    assert bucket.check(inputs) == {}
+    assert bucket.preview(inputs)["forceDestroy"] is UNKNOWN
 
 
 def test_a_failure_of_the_operating_system_is_a_sentence(plugin: Plugin, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
-from mlcloud.provider.fields import fields_of, member_path, wire_value
+from mlcloud.provider.fields import fields_of, member_path, top_level, wire_value
 from mlcloud.provider.values import contains_unknown
 
 
@@ -27,10 +27,7 @@ class Change:
     @property
     def top(self) -> str:
         """The top-level property that the path starts with."""
-        for index, character in enumerate(self.path):
-            if character in ".[":
-                return self.path[:index]
-        return self.path
+        return top_level(self.path)
 
 
 def compare(inputs: type, old: Mapping[str, object], new: Mapping[str, object]) -> list[Change]:

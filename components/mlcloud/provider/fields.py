@@ -115,6 +115,11 @@ def member_path(path: str, key: str) -> str:
     return f"{path}.{key}" if re.fullmatch(r"[A-Za-z_]\w*", key) else f'{path}["{key}"]'
 
 
+def top_level(path: str) -> str:
+    """The top-level property that a path starts with."""
+    return re.split(r"[.\[]", path, maxsplit=1)[0]
+
+
 def parse(
     record: type[T], values: Mapping[str, object], *, path: str = "", owner: str = "this resource"
 ) -> tuple[T | None, list[Problem]]:

@@ -18,8 +18,9 @@ from mlcloud.provider.servicer import Servicer
 
 NAME = "mlcloud"
 
-# A training run occupies its thread until it ends; threads are made when needed.
-MAX_OPERATIONS = 64
+# A training run occupies its thread until it ends, and `Cancel` needs one too; threads are made when needed.
+# An engine asks for at most four operations per processor at once (the CLI's `--parallel`).
+MAX_OPERATIONS = 1024
 PARENT_CHECK_S = 1.0
 # Pulumi's own limit for messages (rpcutil.GrpcChannelOptions).
 MAX_MESSAGE_BYTES = 400 * 1024 * 1024

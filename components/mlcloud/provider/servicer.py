@@ -13,10 +13,11 @@ from typing_extensions import override
 
 from mlcloud.core.errors import nearest
 from mlcloud.provider import values
+from mlcloud.provider.answers import check_response, diff_response, discreet, encode_outputs, secret_outputs
 from mlcloud.provider.diffs import Change, compare
 from mlcloud.provider.engine import Engine
 from mlcloud.provider.errors import Problem, ResourceError, Unhealthy
-from mlcloud.provider.fields import fields_of, parse, parse_stored, wire_name, wire_value, wire_values
+from mlcloud.provider.fields import fields_of, parse, parse_stored, wire_name, wire_value
 from mlcloud.provider.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc
 from mlcloud.provider.resource import Context, Resource
 from mlcloud.provider.schema import package_schema
@@ -101,14 +102,13 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if request.urn.rsplit("::", 1)[-1].startswith("default"):
             kept = {key: value for key, value in request.news.fields.items() if key in _ENGINE_KEYS}
             return provider_pb2.CheckResponse(inputs=struct_pb2.Struct(fields=kept))
-        failures = [
-            provider_pb2.CheckFailure(
-                property=key, reason=f"The provider `{self.name}` takes no configuration: remove `{key}`."
-            )
-            for key in request.news.fields
+        reason = f"The provider `{self.name}` takes no configuration: remove "
+        problems = [
+            Problem(path=key, reason=f"{reason}`{key}`.")
+            for key in sorted(request.news.fields)
             if key not in _ENGINE_KEYS and not key.startswith("__")
         ]
-        return provider_pb2.CheckResponse(inputs=request.news, failures=failures)
+        return check_response(request.news, problems)
 
     @override
     def DiffConfig(
@@ -145,9 +145,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         if new is not None and not contains_unknown(news.values):
             old, _ = parse(definition.inputs, decode(request.olds).values)
             problems = list(resource.check(old, new))
-        return provider_pb2.CheckResponse(
-            inputs=request.news, failures=[_failure(problem) for problem in problems]
-        )
+        return check_response(request.news, discreet(resource, problems, news.secrets))
 
     @override
     @_for_people
@@ -164,7 +162,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                 Change(path=wire_name(name), kind="update", is_input=False)
                 for name in resource.drift(request.id, outputs)
             ]
-        return _diff_response(changes, definition.delete_before_replace)
+        return diff_response(changes, definition.delete_before_replace)
 
     @override
     @_for_people
@@ -178,7 +176,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
             return provider_pb2.CreateResponse(properties=self._previewed(resource, news, None))
         identifier, outputs = resource.create(self._context(request), self._inputs(resource, news))
         return provider_pb2.CreateResponse(
-            id=identifier, properties=_encode_outputs(resource, outputs, news.secrets)
+            id=identifier, properties=encode_outputs(resource, outputs, news.secrets)
         )
 
     @override
@@ -202,7 +200,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         )
         if outputs is None:
             return provider_pb2.ReadResponse()
-        properties = _encode_outputs(resource, outputs, stored.secrets | inputs.secrets)
+        properties = encode_outputs(resource, outputs, stored.secrets | inputs.secrets)
         return provider_pb2.ReadResponse(id=request.id, properties=properties, inputs=request.inputs)
 
     @override
@@ -221,7 +219,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         changed = resource.update(
             self._context(request), request.id, old, outputs, self._inputs(resource, news)
         )
-        return provider_pb2.UpdateResponse(properties=_encode_outputs(resource, changed, news.secrets))
+        return provider_pb2.UpdateResponse(properties=encode_outputs(resource, changed, news.secrets))
 
     @override
     @_for_people
@@ -311,7 +309,8 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     def _inputs(self, resource: Resource[Any, Any], news: Properties) -> Any:
         new, problems = parse(resource.definition.inputs, news.values, owner=f"`{resource.definition.token}`")
         if new is None:
-            raise ResourceError("; ".join(f"{problem.path}: {problem.reason}" for problem in problems))
+            told = discreet(resource, problems, news.secrets)
+            raise ResourceError("; ".join(f"{problem.path}: {problem.reason}" for problem in told))
         return new
 
     def _previewed(
@@ -331,7 +330,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
                 outputs[field.wire] = wire_value(getattr(inputs, field.name))
             else:
                 outputs[field.wire] = UNKNOWN
-        return values.encode(outputs, _secret_outputs(resource, news.secrets))
+        return values.encode(outputs, secret_outputs(resource, news.secrets))
 
     def abort_unhealthy(self, error: Unhealthy, request: Any, context: grpc.ServicerContext) -> NoReturn:
         """Tell the engine that the resource exists and does not work (`ErrorResourceInitFailed`)."""
@@ -342,7 +341,7 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
         )
         detail = provider_pb2.ErrorResourceInitFailed(
             id=error.identifier,
-            properties=_encode_outputs(resource, error.outputs, decode(inputs).secrets),
+            properties=encode_outputs(resource, error.outputs, decode(inputs).secrets),
             reasons=error.reasons,
             inputs=inputs,
         )
@@ -360,45 +359,3 @@ def _token_of(urn: str) -> str:
     """The type of a URN: the last of the qualified types between the second and third `::`."""
     parts = urn.split("::")
     return parts[2].split("$")[-1] if len(parts) > 2 else ""
-
-
-def _failure(problem: Problem) -> provider_pb2.CheckFailure:
-    return provider_pb2.CheckFailure(property=problem.path, reason=problem.reason)
-
-
-def _secret_outputs(resource: Resource[Any, Any], secret_inputs: frozenset[str]) -> frozenset[str]:
-    """Outputs that must stay secret: those named like a secret input, and those derived from one."""
-    return frozenset(
-        field.wire
-        for field in fields_of(resource.definition.outputs)
-        if field.wire in secret_inputs
-        or any(wire_name(name) in secret_inputs for name in field.options.derived_from)
-    )
-
-
-def _encode_outputs(
-    resource: Resource[Any, Any], outputs: object, secret_inputs: frozenset[str]
-) -> struct_pb2.Struct:
-    return values.encode(wire_values(outputs), _secret_outputs(resource, secret_inputs))
-
-
-def _diff_response(changes: Sequence[Change], delete_before_replace: bool) -> provider_pb2.DiffResponse:
-    if not changes:
-        return provider_pb2.DiffResponse(changes=provider_pb2.DiffResponse.DIFF_NONE, hasDetailedDiff=True)
-    kinds = provider_pb2.PropertyDiff
-    detailed = {
-        change.path: kinds(
-            kind=kinds.Kind.Value(change.kind.upper() + ("_REPLACE" if change.replace else "")),
-            inputDiff=change.is_input,
-        )
-        for change in changes
-    }
-    replaces = list(dict.fromkeys(change.top for change in changes if change.replace))
-    return provider_pb2.DiffResponse(
-        changes=provider_pb2.DiffResponse.DIFF_SOME,
-        diffs=list(dict.fromkeys(change.top for change in changes)),
-        replaces=replaces,
-        deleteBeforeReplace=bool(replaces) and delete_before_replace,
-        detailedDiff=detailed,
-        hasDetailedDiff=True,
-    )

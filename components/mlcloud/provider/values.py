@@ -7,8 +7,19 @@ from typing import Final, cast
 
 from google.protobuf import struct_pb2
 
-# Pulumi's wire constants (sdk/python/lib/pulumi/runtime/rpc.py).
+# Pulumi's wire constants (sdk/go/common/resource/plugin/rpc.go): what is unknown is marked by its type.
 _UNKNOWN_TEXT: Final = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+_UNKNOWNS: Final = frozenset(
+    {
+        _UNKNOWN_TEXT,
+        "1c4a061d-8072-4f0a-a4cb-0ff528b18fe7",  # boolean
+        "3eeb2bf0-c639-47a8-9e75-3b44932eb421",  # number
+        "6a19a0b0-7e62-4c92-b797-7f8e31da9cc2",  # array
+        "030794c1-ac77-496b-92df-f27374a8bd58",  # asset
+        "e48ece36-62e2-4504-bad9-02848725956a",  # archive
+        "dd056dcd-154b-4c76-9bd3-c8f88648b5ff",  # object
+    }
+)
 _SIGNATURE_KEY: Final = "4dabf18193072939515e22adb298388d"
 _SECRET_SIGNATURE: Final = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a marker, not a secret
 
@@ -75,7 +86,7 @@ def _decode_value(value: struct_pb2.Value) -> tuple[object, bool]:
     if kind is None or kind == "null_value":
         return None, False
     plain = cast(object, getattr(value, kind))
-    return (UNKNOWN if plain == _UNKNOWN_TEXT else plain), False
+    return (UNKNOWN if plain in _UNKNOWNS else plain), False
 
 
 def encode(values: Mapping[str, object], secrets: Set[str] = frozenset()) -> struct_pb2.Struct:
