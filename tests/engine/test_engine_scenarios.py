@@ -1,19 +1,17 @@
-"""Edits of a program and what the embedded engine makes of them."""
+"""Edits of a program and what the embedded engine makes of them: the same as the Pulumi CLI."""
 
 from pathlib import Path
 
 import pytest
 from support.engine import Stack
-from support.engine_scenarios import SCENARIOS, Ops, Scenario, Update
+from support.engine_failures import FAILURES
+from support.engine_golden import assert_ops, assert_things, normal_state, read_golden
+from support.engine_moves import MOVES
+from support.engine_programs import Scenario, Update
+from support.engine_scenarios import SCENARIOS
 
-
-def assert_ops(found: list[tuple[str, str]], expected: Ops) -> None:
-    rest = [op for op in found if op[0] != "same"]
-    for step in expected:
-        together = step if isinstance(step, set) else {step}
-        assert set(rest[: len(together)]) == together, (found, expected)
-        rest = rest[len(together) :]
-    assert not rest, (found, expected)
+ALL = [*SCENARIOS, *FAILURES, *MOVES]
+each_scenario = pytest.mark.parametrize("scenario", ALL, ids=lambda scenario: scenario.slug)
 
 
 def run_update(stack: Stack, update: Update) -> None:
@@ -25,14 +23,10 @@ def run_update(stack: Stack, update: Update) -> None:
     assert_ops(stack.ops, update.ops)
     assert result.ok is not bool(update.fails), stack.errors
     assert any(update.fails in message for message in stack.errors) or not update.fails, stack.errors
-    things = {name: item for name, item in stack.resources.items() if item.type.startswith("test:")}
-    assert set(things) == set(update.state)
-    for name, inputs in update.state.items():
-        assert things[name].inputs == {**things[name].inputs, **inputs}
-    assert not stack.state.snapshot.pending_operations
+    assert_things(stack.state.snapshot, update)
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "-"))
+@each_scenario
 def test_scenario(scenario: Scenario, tmp_path: Path) -> None:
     stack = Stack(tmp_path)
     for update in scenario.updates:
@@ -44,11 +38,20 @@ def test_scenario(scenario: Scenario, tmp_path: Path) -> None:
             assert previewed.summary == stack.counts
 
 
-@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name.replace(" ", "-"))
+@each_scenario
+def test_the_state_after_each_update_is_what_the_cli_leaves(scenario: Scenario, tmp_path: Path) -> None:
+    stack = Stack(tmp_path)
+    for update, golden in zip(scenario.updates, read_golden(scenario), strict=True):
+        run_update(stack, update)
+        assert normal_state(stack.state.snapshot) == golden
+
+
+@each_scenario
 def test_a_stack_is_destroyed_wholly_after_any_scenario(scenario: Scenario, tmp_path: Path) -> None:
     stack = Stack(tmp_path)
     for update in scenario.updates:
         run_update(stack, update)
+    stack.provider.fail, stack.provider.broken = {}, {}
     assert stack.destroy().ok
     assert stack.state.snapshot.resources == []
-    assert stack.provider.things == {}
+    assert len(stack.provider.things) == scenario.retained

@@ -64,9 +64,14 @@ class ThingProvider:
         return provider_pb2.CheckResponse(inputs=request.news)
 
     def DiffConfig(self, request: Any, context: Any) -> Any:
-        changed = values.from_struct(request.old_inputs) != values.from_struct(request.news)
+        olds, news = values.from_struct(request.old_inputs), values.from_struct(request.news)
+        keys = sorted({path for path, _ in values.differences(olds, news)})
         kinds = provider_pb2.DiffResponse
-        return provider_pb2.DiffResponse(changes=kinds.DIFF_SOME if changed else kinds.DIFF_NONE)
+        return provider_pb2.DiffResponse(
+            changes=kinds.DIFF_SOME if keys else kinds.DIFF_NONE,
+            diffs=keys,
+            replaces=[key for key in keys if key == "realm"],
+        )
 
     def Configure(self, request: Any, context: Any) -> Any:
         return provider_pb2.ConfigureResponse(acceptSecrets=True, supportsPreview=True)

@@ -26,6 +26,9 @@ _WORDS: Mapping[str, OperationWords] = {
     "delete-replaced": OperationWords(
         symbol="-", style="magenta", doing="deleting the old one", done="old one deleted"
     ),
+    "remove-pending-replace": OperationWords(
+        symbol="-", style="magenta", doing="forgetting the old one", done="old one forgotten"
+    ),
     "delete": OperationWords(symbol="-", style="red", doing="deleting", done="deleted"),
     "discard": OperationWords(symbol="-", style="red", doing="forgetting", done="forgotten"),
     "read": OperationWords(symbol=">", style="cyan", doing="reading", done="read"),

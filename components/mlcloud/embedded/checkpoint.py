@@ -56,7 +56,6 @@ _FIELDS = {
     "propertyDependencies": "property_dependencies",
     "pendingReplacement": "pending_replacement",
     "additionalSecretOutputs": "additional_secret_outputs",
-    "aliases": "aliases",
     "retainOnDelete": "retain_on_delete",
     "created": "created",
     "modified": "modified",

@@ -32,17 +32,6 @@ class ProviderError(EngineError):
         self.details = details
 
 
-class InitFailedError(EngineError):
-    """A resource was made or changed, yet does not work: it stays in the state with these reasons."""
-
-    def __init__(self, failure: protocol.ErrorResourceInitFailed) -> None:
-        self.reasons = list(failure.reasons)
-        self.id = failure.id
-        self.outputs = values.from_struct(failure.properties)
-        self.inputs = values.from_struct(failure.inputs) if failure.HasField("inputs") else None
-        super().__init__("\n".join(self.reasons) or "the resource was made, but did not become ready")
-
-
 @dataclass(frozen=True, kw_only=True)
 class CheckFailure:
     """One input that a provider does not accept."""
@@ -72,6 +61,7 @@ class Made:
     outputs: Properties
     inputs: Properties | None = None
     init_errors: tuple[str, ...] = ()
+    """Why it is there, but does not work: it stays in the state, and the next update tries again."""
 
 
 class LocalContext:
@@ -127,12 +117,13 @@ def in_process(servicer: Any) -> Call:
     return call
 
 
-def _init_failure(error: ProviderError) -> InitFailedError | None:
+def _init_failure(error: ProviderError) -> protocol.ErrorResourceInitFailed | None:
+    """What a provider tells of a resource that is there, yet does not work."""
     if error.details:
         for detail in Status.FromString(error.details).details:
             failure = protocol.ErrorResourceInitFailed()
             if detail.Unpack(failure):
-                return InitFailedError(failure)
+                return failure
     return None
 
 
@@ -238,7 +229,11 @@ class ProviderClient:
 
     def _checked(self, answer: Any, news: Properties) -> tuple[Properties, list[CheckFailure]]:
         failures = [CheckFailure(property=item.property, reason=item.reason) for item in answer.failures]
-        return values.mark_secrets(values.from_struct(answer.inputs), news), failures
+        return self._marked(values.from_struct(answer.inputs), news), failures
+
+    def _marked(self, answer: Properties, given: Properties) -> Properties:
+        """An answer; a provider that knows no secrets is taken to have kept each under the same name."""
+        return answer if self._secrets else values.mark_secrets(answer, given)
 
     def diff(self, urn: str, old: ResourceRecord, news: Properties, ignore_changes: list[str]) -> Diff:
         """Compare a resource with the inputs that are wanted now."""
@@ -268,10 +263,12 @@ class ProviderClient:
             timeout=timeout_s,
             preview=preview,
         )
-        answer = self._changing("Create", request)
+        answer, init_errors = self._answer("Create", request)
         if not answer.id and not preview:
-            raise ProviderError("the provider returned no id for the resource that it made")
-        return Made(id=answer.id, outputs=values.mark_secrets(values.from_struct(answer.properties), inputs))
+            told = "\n".join(init_errors)
+            raise ProviderError(told or "the provider returned no id for the resource that it made")
+        outputs = self._marked(values.from_struct(answer.properties), inputs)
+        return Made(id=answer.id, outputs=outputs, init_errors=init_errors)
 
     def update(
         self,
@@ -298,15 +295,19 @@ class ProviderClient:
             timeout=timeout_s,
             preview=preview,
         )
-        answer = self._changing("Update", request)
-        return Made(id=old.id, outputs=values.mark_secrets(values.from_struct(answer.properties), news))
+        answer, init_errors = self._answer("Update", request)
+        outputs = self._marked(values.from_struct(answer.properties), news)
+        return Made(id=old.id, outputs=outputs, init_errors=init_errors)
 
-    def _changing(self, method: str, request: Any) -> Any:
+    def _answer(self, method: str, request: Any) -> tuple[Any, tuple[str, ...]]:
+        """The answer, and why the resource does not work, where it is there all the same."""
         try:
-            return self._call(method, request)
+            return self._call(method, request), ()
         except ProviderError as error:
-            failed = _init_failure(error)
-            raise error if failed is None else failed from error
+            failure = _init_failure(error)
+            if failure is None:
+                raise
+            return failure, tuple(failure.reasons) or (str(error),)
 
     def delete(self, record: ResourceRecord, *, timeout_s: float) -> None:
         """End the resource."""
@@ -333,24 +334,18 @@ class ProviderClient:
             properties=self._struct(record.outputs),
             inputs=self._struct(record.inputs),
         )
-        reasons: list[str] = []
-        try:
-            answer = self._call("Read", request)
-            found = answer.id, values.from_struct(answer.properties)
-            inputs = values.from_struct(answer.inputs) if answer.HasField("inputs") else None
-        except ProviderError as error:
-            failed = _init_failure(error)
-            if failed is None:
-                raise
-            found, inputs, reasons = (failed.id, failed.outputs), failed.inputs, failed.reasons
-        if not found[0]:
+        answer, init_errors = self._answer("Read", request)
+        if not answer.id:
             return None
-        old_inputs = record.inputs
         return Made(
-            id=found[0],
-            outputs=values.mark_secrets(found[1], old_inputs),
-            inputs=None if inputs is None else values.mark_secrets(inputs, old_inputs),
-            init_errors=tuple(reasons),
+            id=answer.id,
+            outputs=self._marked(values.from_struct(answer.properties), record.outputs),
+            inputs=(
+                self._marked(values.from_struct(answer.inputs), record.inputs)
+                if answer.HasField("inputs")
+                else None
+            ),
+            init_errors=init_errors,
         )
 
     def invoke(self, token: str, arguments: Struct, *, preview: bool) -> Any:

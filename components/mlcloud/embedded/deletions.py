@@ -34,17 +34,18 @@ class Deleter:
                 "resource in the program and run `up`; after that it can be deleted."
             )
         elif self._journal.preview:
-            for record in condemned:
-                self._journal.tell(_op(record), record)
+            for record in reversed(condemned):
+                self._journal.tell(deletion_op(record), record)
         else:
             _in_reverse_order(condemned, self._delete_leftover, self._journal)
 
     def _delete_leftover(self, record: ResourceRecord) -> None:
         if record.pending_replacement:
             self._ledger.drop(record)
+            self._journal.tell(deletion_op(record), record)
             return
-        self.delete(record, _op(record))
-        self._journal.count(_op(record), record)
+        self.delete(record, deletion_op(record))
+        self._journal.count(deletion_op(record), record)
 
     def delete(self, record: ResourceRecord, op: str, *, keep_record: bool = False) -> None:
         """Delete one resource; with ``keep_record`` it stays in the state until its replacement is made."""
@@ -69,7 +70,10 @@ class Deleter:
             manager.delete(record, timeout_s=timeouts.get("delete", 0.0))
 
 
-def _op(record: ResourceRecord) -> str:
+def deletion_op(record: ResourceRecord) -> str:
+    """Pulumi's word for the end of a resource that the program does not ask for."""
+    if record.pending_replacement:
+        return "remove-pending-replace"
     op = "discard" if record.external else "delete"
     return f"{op}-replaced" if record.delete else op
 

@@ -8,9 +8,9 @@ from typing import Any
 
 from mlcloud.embedded import values
 from mlcloud.embedded.changes import Decision, property_changes
-from mlcloud.embedded.clients import Diff, InitFailedError, Made
+from mlcloud.embedded.clients import Diff, Made
 from mlcloud.embedded.decisions import Decider
-from mlcloud.embedded.deletions import PARALLEL, Deleter
+from mlcloud.embedded.deletions import PARALLEL, Deleter, deletion_op
 from mlcloud.embedded.goals import Goal, alias_urns, make_urn
 from mlcloud.embedded.instances import ProviderInstances, is_default_provider, is_provider
 from mlcloud.embedded.journal import Journal, StoppedError
@@ -82,8 +82,6 @@ class Deployment:
         aliases = alias_urns(goal, stack=self.stack, project=self.project, renamed=self._renamed)
         old = self._find_old(urn, goal, aliases)
         new = _record(urn, goal, old)
-        if urn in self._renamed:
-            new.aliases = [self._renamed[urn]]
         decision = self._decider.decide(goal, new, old, recreated=urn in self._deleted_early)
         if decision.op == "replace" and not decision.create_first and old is not None:
             self._delete_before(old)
@@ -107,15 +105,16 @@ class Deployment:
             return
         dependents = self._decider.replaced_dependents(old, self._seen)
         self._deleted_early.update(record.urn for record in dependents)
-        if not self.journal.preview:
-            for record in [*reversed(dependents), old]:
-                if not record.pending_replacement:
-                    self._deleter.delete(record, "delete-replaced", keep_record=True)
+        for record in [*reversed(dependents), old]:
+            if self.journal.preview:
+                record.pending_replacement = True
+            elif not record.pending_replacement:
+                self._deleter.delete(record, "delete-replaced", keep_record=True)
 
     def _carry_out(self, decision: Decision, goal: Goal) -> None:
         old, new = decision.old, decision.new
         if decision.op == "same" and old is not None:
-            new.id, new.outputs = old.id, old.outputs
+            new.id, new.outputs = old.id, _mark_secrets(new, old.outputs)
             with self.journal.failing(new.urn):
                 if is_provider(new.type):
                     self._instances.same(new, old.inputs)
@@ -128,7 +127,7 @@ class Deployment:
         shown = "create-replacement" if replacing else decision.op
         with self.journal.operation(shown, new, decision.changes):
             work = self._updating(decision, goal) if updating else self._creating(decision, goal)
-            self._perform(kind, work, decision, goal)
+            self._perform(kind, work, decision)
         self.journal.count(decision.op, new)
 
     def _creating(self, decision: Decision, goal: Goal) -> Callable[[], Made]:
@@ -152,22 +151,22 @@ class Deployment:
             preview=self.journal.preview,
         )
 
-    def _perform(self, kind: str, work: Callable[[], Made], decision: Decision, goal: Goal) -> None:
+    def _perform(self, kind: str, work: Callable[[], Made], decision: Decision) -> None:
         old, new = decision.old, decision.new
         operation = self._ledger.begin(kind, new)
-        failure: EngineError | None = None
         try:
             made = work()
-        except InitFailedError as error:
-            made, failure = Made(id=error.id or (old.id if old else ""), outputs=error.outputs), error
-            new.init_errors = error.reasons
         except BaseException:
             self._ledger.end(operation)
             raise
 
         def settle() -> None:
             new.id = made.id
-            new.outputs = _mark(made.outputs, goal.additional_secret_outputs)
+            new.outputs = _mark_secrets(new, made.outputs)
+            new.init_errors = list(made.init_errors)
+            if made.init_errors and old is not None and kind == "updating":
+                # It does not work with the new inputs: the next update is to try them again.
+                new.inputs = old.inputs
             new.modified = timestamp()
             if kind == "creating":
                 new.created = new.modified
@@ -178,8 +177,8 @@ class Deployment:
                 self._ledger.register(new, old)
 
         self._ledger.end(operation, settle)
-        if failure is not None:
-            raise failure
+        if made.init_errors:
+            raise EngineError("\n".join(made.init_errors))
 
     def refresh(self) -> None:
         """Look at every resource as it is, and take that into the state."""
@@ -206,7 +205,7 @@ class Deployment:
             record,
             id=found.id,
             inputs=record.inputs if found.inputs is None else found.inputs,
-            outputs=_mark(found.outputs, record.additional_secret_outputs),
+            outputs=_mark_secrets(record, found.outputs),
             init_errors=list(found.init_errors),
         )
         if new == record:
@@ -218,9 +217,12 @@ class Deployment:
         self.journal.tell("update", new, property_changes(Diff(changed=True), before, after))
 
 
-def _mark(outputs: Properties, secret_names: list[str]) -> Properties:
+def _mark_secrets(record: ResourceRecord, outputs: Properties) -> Properties:
+    """The outputs, where those that the program names, and those whose input is a secret, are secrets."""
+    names = {*record.additional_secret_outputs}
+    names |= {key for key, value in record.inputs.items() if values.is_secret(value)}
     return {
-        key: values.make_secret(value) if key in secret_names and not values.is_secret(value) else value
+        key: values.make_secret(value) if key in names and not values.is_secret(value) else value
         for key, value in outputs.items()
     }
 
@@ -241,7 +243,6 @@ def _record(urn: str, goal: Goal, old: ResourceRecord | None) -> ResourceRecord:
         property_dependencies=goal.property_dependencies,
         protect=bool(goal.protect),
         retain_on_delete=bool(goal.retain_on_delete),
-        delete_before_replace=goal.delete_before_replace,
         ignore_changes=goal.ignore_changes,
         additional_secret_outputs=goal.additional_secret_outputs,
         created=old.created if old else "",
@@ -279,7 +280,7 @@ def _planned_deletion(record: ResourceRecord) -> PlannedResource:
         type=record.type,
         name=record.name,
         custom=record.custom,
-        op="delete-replaced" if record.delete else "delete",
+        op=deletion_op(record),
         inputs=values.shown(record.inputs),
         outputs=values.shown(record.outputs),
         parent=record.parent,

@@ -24,7 +24,8 @@ class ResourceEvent:
 
     op: str
     """Pulumi's own words: same, create, update, delete, refresh, discard; a replacement is ``replace`` in a
-    preview, else ``create-replacement`` and ``delete-replaced``, in the order in which they happen."""
+    preview, else ``create-replacement`` and ``delete-replaced``, in the order in which they happen; where the
+    deletion came first and nothing is made any more, ``remove-pending-replace`` takes the record away."""
     urn: str
     type: str
     name: str

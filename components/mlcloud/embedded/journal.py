@@ -18,6 +18,8 @@ from mlcloud.embedded.events import (
 from mlcloud.embedded.instances import is_default_provider
 from mlcloud.embedded.records import EngineError, ResourceRecord
 
+_PARTS_OF_REPLACEMENTS = frozenset({"delete-replaced", "discard-replaced", "remove-pending-replace"})
+
 
 class StoppedError(EngineError):
     """Nothing more is begun: something failed, or the run was cancelled."""
@@ -99,6 +101,6 @@ class Journal:
 
     def count(self, op: str, record: ResourceRecord) -> None:
         """Count an operation. The deletion that ends a replacement is part of that replacement."""
-        if not is_default_provider(record) and op not in {"delete-replaced", "discard-replaced"}:
+        if not is_default_provider(record) and op not in _PARTS_OF_REPLACEMENTS:
             with self._counting:
                 self.counts[op] += 1

@@ -48,9 +48,7 @@ class ResourceRecord:
     """True when it was deleted before its replacement was made (delete-before-replace)."""
     init_errors: list[str] = field(default_factory=list[str])
     additional_secret_outputs: list[str] = field(default_factory=list[str])
-    aliases: list[str] = field(default_factory=list[str])
     ignore_changes: list[str] = field(default_factory=list[str])
-    delete_before_replace: bool | None = None
     created: str = ""
     """RFC 3339 in UTC; empty for components."""
     modified: str = ""
