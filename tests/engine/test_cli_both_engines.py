@@ -58,7 +58,6 @@ def pulumi(project: StackProject, *arguments: str) -> str:
     return result.stdout + result.stderr
 
 
-@pytest.mark.xdist_group("TestOneStackTwoEngines")
 class TestOneStackTwoEngines:
     def test_pulumi_makes_the_stack(self, project: StackProject) -> None:
         pulumi(project, "stack", "select", STACK, "--create")

@@ -1,7 +1,7 @@
 """The main job through the command line: a CSV is trained, served, changed, refused, and all of it ends.
 
 The tests of a class share one stack and build on each other, in their order: xdist must keep them together,
-which the group and `--dist loadgroup` see to.
+which `--dist loadscope` of the Makefile sees to.
 """
 
 import json
@@ -54,7 +54,6 @@ def served(project: StackProject) -> str:
     return answer.headers["x-model-version"]
 
 
-@pytest.mark.xdist_group("TestALocalStack")
 @pytest.mark.timeout(600)
 class TestALocalStack:
     def test_a_preview_plans_every_resource_and_makes_nothing(self, project: StackProject) -> None:
