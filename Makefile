@@ -55,6 +55,5 @@ check: setup-dev ## formatting, lint, types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/pyright
 
-# loadscope: the tests of a class that shares a stack stay on one worker, in their order.
 test: setup-dev ## the whole test suite, in under 15 minutes on two cores
-	$(VENV)/bin/pytest -n 2 --dist loadscope
+	$(VENV)/bin/pytest -n 2
