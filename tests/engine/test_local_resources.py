@@ -1,7 +1,11 @@
 """The local cloud's resources on the embedded engine, the provider a real plugin: from data to prediction."""
 
 import hashlib
+import json
+import shutil
+import subprocess
 import sys
+import tarfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,8 +35,12 @@ class LocalStack:
     trainer: list[str] | None = None
     server: list[str] | None = None
     gate: dict[str, float] = field(default_factory=lambda: {"accuracy": 0.8})
+    pin: Path | None = None
 
     def program(self) -> None:
+        if self.pin is not None:
+            self.serve_pinned(self.pin)
+            return
         buckets = {
             name: Bucket(name, directory=str(self.root / name), force_destroy=True)
             for name in ("data", "models", "runs")
@@ -75,6 +83,26 @@ class LocalStack:
             "report": run.report,
         }.items():
             pulumi.export(name, value)
+
+    def serve_pinned(self, model: Path) -> None:
+        file = model / "manifest.json" if model.is_dir() else model
+        version = ModelVersion(
+            "version",
+            name="tumours",
+            registry_directory=str(self.root / "registry"),
+            model_uri=model.as_uri(),
+            model_sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+            version="v2024.1",
+        )
+        endpoint = Endpoint(
+            "endpoint",
+            name="tumours",
+            directory=str(self.root / "endpoint"),
+            model_uri=version.uri,
+            model_sha256=version.sha256,
+            model_version=version.version,
+        )
+        pulumi.export("url", endpoint.url)
 
     def up(self) -> Result:
         return self.stack.up(self.program)
@@ -131,6 +159,19 @@ def fake(local: Callable[..., LocalStack], tmp_path: Path) -> LocalStack:
         trainer=[sys.executable, str(SUPPORT / "provider_fake_trainer.py")],
         server=[sys.executable, str(SUPPORT / "provider_fake_server.py")],
     )
+
+
+def trained_model(place: Path) -> Path:
+    """A model of the real trainer, outside any bucket."""
+    config, data = place / "input" / "config", place / "input" / "data" / "train"
+    for folder in (config, data):
+        folder.mkdir(parents=True)
+    settings = {"estimator": "logistic_regression", "target": "diagnosis"}
+    (config / "hyperparameters.json").write_text(json.dumps(settings))
+    shutil.copy(REAL_DATA, data)
+    command = [sys.executable, "-m", "mlcloud_trainer", "train", "--prefix", str(place)]
+    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    return place / "model"
 
 
 def predict(outputs: dict[str, Any], instance: dict[str, Any]) -> tuple[Any, str]:
@@ -238,6 +279,31 @@ def test_a_refresh_of_what_runs_changes_nothing_and_finds_what_is_gone(fake: Loc
     assert ("create", "version") in fake.changed()
 
 
+@pytest.mark.parametrize("archived", [False, True])
+def test_a_pinned_model_is_served_under_its_label_as_a_folder_and_as_an_archive(
+    local: Callable[..., LocalStack], tmp_path: Path, archived: bool
+) -> None:
+    folder = trained_model(tmp_path / "elsewhere")
+    pinned = folder
+    if archived:
+        pinned = tmp_path / "elsewhere" / "model.tar.gz"
+        with tarfile.open(pinned, "w:gz") as archive:
+            archive.add(folder, arcname=".")
+    stack = local(data=REAL_DATA, hyperparameters={})
+    stack.pin = pinned
+    first = stack.up()
+    assert first.ok, stack.stack.errors
+    smoke = json.loads((folder / "manifest.json").read_text())["smoke"]
+    assert predict(first.outputs, smoke["instance"]) == (smoke["prediction"], "v2024.1")
+    assert stack.up().ok
+    assert stack.changed() == []
+    assert stack.stack.refresh().ok, stack.stack.errors
+    assert stack.up().ok
+    assert stack.changed() == []
+    (entry,) = (stack.root / "registry").rglob("*.json")
+    assert entry.name == "v2024.1.json"
+
+
 def test_destroy_ends_every_process_frees_the_port_and_removes_the_files(fake: LocalStack) -> None:
     outputs = fake.up().outputs
     assert fake.processes()
@@ -245,8 +311,15 @@ def test_destroy_ends_every_process_frees_the_port_and_removes_the_files(fake: L
     assert fake.processes() == []
     with pytest.raises(httpx.ConnectError):
         httpx.get(outputs["url"])
-    left = [path for path in fake.root.rglob("*") if path.is_file()]
-    assert left == [fake.root / "trainings"]
+    assert list(fake.root.rglob("*")) == [fake.root / "trainings"]
+
+
+def test_destroy_takes_with_it_what_runs_below_their_gate_have_left(fake: LocalStack) -> None:
+    fake.gate = {"accuracy": 0.95}
+    assert not fake.up().ok
+    assert list((fake.root / "runs").rglob("manifest.json"))
+    assert fake.stack.destroy().ok, fake.stack.errors
+    assert list(fake.root.rglob("*")) == [fake.root / "trainings"]
 
 
 def test_the_real_trainer_trains_on_real_data_and_its_server_answers(
