@@ -481,6 +481,25 @@ def test_servers_of_a_killed_supervisor_end_with_the_endpoint(plugin: Plugin, pl
     assert is_free(int(outputs["port"]))
 
 
+@pytest.mark.parametrize("content", ["", "{}", '{"supervisor": 1, "servers": []}', '{"pid": "x"}'])
+def test_files_that_hold_something_else_neither_stop_the_endpoint_nor_its_end(
+    plugin: Plugin, place: Place, content: str
+) -> None:
+    endpoint = plugin.resource(ENDPOINT)
+    inputs = place.inputs(place.model("B"))
+    outputs = endpoint.create(inputs)
+    processes = [place.supervisor(), *place.servers()]
+    for name in ("state.json", "waiting.json"):
+        (place.root / "endpoint" / name).write_text(content)
+    processes[0].send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    assert predicted(outputs) == "B"
+    assert endpoint.kinds(inputs) == {"status": "UPDATE"}
+    endpoint.delete()
+    assert all(map(has_ended, processes))
+    assert not (place.root / "endpoint").exists()
+
+
 def test_names_that_servers_cannot_have_are_refused(plugin: Plugin, place: Place) -> None:
     inputs = place.inputs(place.model("B"))
     check = plugin.resource(ENDPOINT).check

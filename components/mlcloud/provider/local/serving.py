@@ -127,7 +127,10 @@ class EndpointFolder:
     def asker(self) -> ProcessRef | None:
         """Who waits for an answer; None when nobody does any more."""
         content = read_json(self._waiting)
-        return None if content is None else ProcessRef(**content)
+        try:
+            return None if content is None else ProcessRef(**content)
+        except TypeError:
+            return None
 
     def take_request(self) -> dict[str, Any] | None:
         """Take the request that waits, if any; it may hold secrets, so it does not stay."""
@@ -145,14 +148,19 @@ class EndpointFolder:
         write_json(self._state, asdict(state))
 
     def state(self) -> EndpointState | None:
-        """What runs, as far as the supervisor has said; None before it has."""
+        """What runs, as far as the supervisor has said; None before it has, or where it cannot be read."""
         content = read_json(self._state)
-        if content is None:
+        try:
+            return None if content is None else _state_of(content)
+        except (KeyError, TypeError):
             return None
-        servers = cast(list[Mapping[str, Any]], content.pop("servers"))
-        supervisor = cast(Mapping[str, Any], content.pop("supervisor"))
-        return EndpointState(
-            supervisor=ProcessRef(**supervisor),
-            servers=tuple(ProcessRef(**server) for server in servers),
-            **content,
-        )
+
+
+def _state_of(content: Mapping[str, Any]) -> EndpointState:
+    rest = dict(content)
+    servers = cast(list[Mapping[str, Any]], rest.pop("servers"))
+    return EndpointState(
+        supervisor=ProcessRef(**rest.pop("supervisor")),
+        servers=tuple(ProcessRef(**server) for server in servers),
+        **rest,
+    )

@@ -95,12 +95,15 @@ class Supervisor:
         """Serve until told to end, or until the first deployment has failed."""
         try:
             while not self._ending:
-                request = self._folder.take_request()
-                if request is not None:
-                    self._answer(request)
-                    if self._current is None:
-                        break
-                self._look_after()
+                try:
+                    request = self._folder.take_request()
+                    if request is not None:
+                        self._answer(request)
+                        if self._current is None:
+                            break
+                    self._look_after()
+                except OSError as error:
+                    self._say(f"something went wrong, and what serves goes on: {error}")
                 self._wait()
         finally:
             self._stop_all()
