@@ -15,14 +15,16 @@ from mlcloud_trainer.training.columns import infer_columns
 from mlcloud_trainer.training.errors import TrainingError
 
 TASKS = ["classification", "regression"]
+TOO_MANY_CLASSES = "too many for classes"
 
 
 def the_trainer_takes(path: Path, target: str, task: Any) -> bool:
     try:
         columns = infer_columns(reading.read_files([path]))
         targets.prepare_target(targets.find_target(columns, target), task)
-    except TrainingError:
-        return False
+    except TrainingError as error:
+        # The one rule that only the trainer has: it counts every class, the check stops at the second.
+        return TOO_MANY_CLASSES in str(error)
     return any(column.name not in ("", target) for column in columns)
 
 
@@ -102,6 +104,4 @@ def test_both_judge_any_small_table_alike(
 ):
     path = tmp_path_factory.mktemp("any") / "data.csv"
     path.write_text("a,y\n" + "".join(f"{left},{right}\n" for left, right in rows))
-    if task == "classification" and len({right for _, right in rows}) > len(rows) // 2:
-        return  # Too many classes for the rows: the trainer counts them, the check does not.
     assert the_check_takes(path, "y", task) == the_trainer_takes(path, "y", task)
