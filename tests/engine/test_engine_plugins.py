@@ -4,6 +4,7 @@ import threading
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 from mlcloud.embedded.events import Diagnostic, Progress, ResourceStarted
 from mlcloud.embedded.plugins import PluginProcess
@@ -91,6 +92,78 @@ def test_a_plugin_that_dies_at_work_is_told_so(stack: Stack, processes: list[Plu
     assert not stack.up(lambda: Thing("deadly", size=2)).ok
     assert stack.errors == ["the provider plugin 'test' ended while it was working"]
     assert stack.resources["deadly"].inputs == {"size": 1}
+
+
+def test_what_a_plugin_was_making_when_it_died_stays_on_record(
+    stack: Stack, processes: list[PluginProcess]
+) -> None:
+    assert not stack.up(lambda: Thing("stillborn")).ok
+    assert stack.errors == ["the provider plugin 'test' ended while it was working"]
+    pending = stack.state.snapshot.pending_operations
+    assert [(item.type, item.resource.name) for item in pending] == [("creating", "stillborn")]
+    assert stack.up(lambda: Thing("a")).ok
+    [told] = [item for item in stack.events if isinstance(item, Diagnostic) and item.severity == "warning"]
+    assert told.urn.endswith("::stillborn") and "whether it exists is not known" in told.message
+    assert ended(processes)
+
+
+def test_cancelling_twice_ends_a_plugin_that_does_not_listen(
+    stack: Stack, processes: list[PluginProcess], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mlcloud.embedded.plugins.STOP_TIMEOUT_S", 0.5)
+
+    def cancel_twice() -> None:
+        while not any(isinstance(item, Progress) for item in stack.events):
+            time.sleep(0.01)
+        assert stack.engine is not None
+        stack.engine.cancel()
+        stack.engine.cancel()
+
+    engine = stack.open(lambda: Thing("stubborn"))
+    canceller = threading.Thread(target=cancel_twice)
+    canceller.start()
+    began = time.monotonic()
+    result = engine.up()
+    canceller.join()
+    assert not result.ok
+    assert time.monotonic() - began < 15
+    assert "the provider plugin 'test' ended while it was working" in stack.errors
+    assert [item.resource.name for item in stack.state.snapshot.pending_operations] == ["stubborn"]
+    assert ended(processes)
+
+
+def written_plugin(folder: Path, program: str) -> Stack:
+    plugin = write_plugin(folder / "plugin")
+    main = plugin / "__main__.py"
+    main.write_text(f"import subprocess, sys\n{program}\n{main.read_text()}")
+    return Stack(folder, provider=None, plugins={"test": plugin})
+
+
+@pytest.mark.parametrize(
+    ("program", "told"),
+    [("print('loading')", "'loading'"), (r"sys.stdout.buffer.write(b'\xff\xfe\n')", "'\ufffd\ufffd'")],
+)
+def test_a_plugin_that_prints_something_else_than_its_port_is_told_what(
+    tmp_path: Path, program: str, told: str
+) -> None:
+    stack = written_plugin(tmp_path, program)
+    assert not stack.up(lambda: Thing("a")).ok
+    assert f"it printed {told} where its port belongs" in stack.errors[0]
+
+
+def test_what_a_plugin_started_and_left_does_not_hold_the_run(tmp_path: Path) -> None:
+    stack = written_plugin(
+        tmp_path, "child = subprocess.Popen(['sleep', '20'])\nprint(child.pid, file=sys.stderr)"
+    )
+    began = time.monotonic()
+    assert stack.up(lambda: Thing("a")).ok, stack.errors
+    assert time.monotonic() - began < 10
+    child = next(
+        item.message.split()[-1]
+        for item in stack.events
+        if isinstance(item, Diagnostic) and item.message.split()[-1].isdigit()
+    )
+    psutil.Process(int(child)).kill()
 
 
 def test_a_plugin_that_does_not_start_is_told_with_what_it_said(tmp_path: Path) -> None:

@@ -323,6 +323,55 @@ def test_an_exception_of_the_program_is_a_line_that_says_where(stack: Stack) -> 
     assert stack.errors == [f"The program failed: KeyError: 'key' ({stack.folder.name}/helper.py:2)"]
 
 
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (SystemExit(3), "The program ended with the exit code 3."),
+        (SystemExit("no data"), "no data"),
+        (asyncio.CancelledError("too slow"), "The program failed: CancelledError: too slow"),
+    ],
+)
+def test_a_program_that_ends_itself_is_told_in_a_line(stack: Stack, error: BaseException, told: str) -> None:
+    def program() -> None:
+        Thing("a")
+        raise error
+
+    assert not stack.up(program).ok
+    assert stack.errors == [told]
+
+
+def test_the_last_line_that_a_program_prints_needs_no_end(stack: Stack) -> None:
+    assert stack.up(lambda: sys.stdout.write("one\ntwo")).ok
+    assert [item.message for item in stack.events if isinstance(item, Diagnostic)] == ["one", "two"]
+
+
+def test_of_two_programs_in_one_process_the_second_waits(tmp_path: Path) -> None:
+    running: list[str] = []
+    stacks = {name: Stack(tmp_path / name) for name in ("one", "two")}
+
+    def program_of(name: str) -> None:
+        running.append(name)
+        assert Path.cwd().name == name
+        time.sleep(0.05)
+        sys.stdout.write(f"{name}\n")
+        pulumi.export("name", Thing(name).serial.apply(lambda _serial: name))
+        assert running[-1] == name
+
+    def up(name: str) -> None:
+        stacks[name].folder.mkdir()
+        stacks[name].up(lambda: program_of(name))
+
+    threads = [threading.Thread(target=up, args=(name,)) for name in stacks]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for name, stack in stacks.items():
+        assert stack.errors == []
+        assert stack.engine is not None and stack.engine.outputs() == {"name": name}
+        assert [item.message for item in stack.events if isinstance(item, Diagnostic)] == [name]
+
+
 def test_an_exception_inside_an_apply_is_a_line_that_says_where(stack: Stack) -> None:
     (stack.folder / "__main__.py").write_text(
         "import pulumi\n\n\ndef divide(number):\n    return 1 / number\n\n\n"

@@ -16,7 +16,8 @@ TESTS = Path(__file__).parent.parent
 
 
 class LoggingProvider(ThingProvider, provider_pb2_grpc.ResourceProviderServicer):
-    """Shows progress, and has a thing named ``endless`` that is only made when the run is cancelled."""
+    """Shows progress. The thing ``endless`` is only made when the run is cancelled, ``stubborn`` never; the
+    provider dies when it makes ``stillborn`` or changes ``deadly``."""
 
     def __init__(self, engine_address: str) -> None:
         super().__init__()
@@ -35,6 +36,10 @@ class LoggingProvider(ThingProvider, provider_pb2_grpc.ResourceProviderServicer)
             if request.urn.endswith("::endless"):
                 self.cancelled.wait(30)
                 context.abort(grpc.StatusCode.CANCELLED, "ended because the run was cancelled")
+            if request.urn.endswith("::stubborn"):
+                threading.Event().wait(30)
+            if request.urn.endswith("::stillborn"):
+                signal.raise_signal(signal.SIGKILL)
         return super().Create(request, context)
 
     def Update(self, request: Any, context: Any) -> Any:

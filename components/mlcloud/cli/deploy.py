@@ -98,11 +98,13 @@ class _Run:
         """Let the first Ctrl-C cancel in good order, and the second one end at once."""
 
         def on_interrupt(_signal: int, _frame: FrameType | None) -> None:
-            signal.signal(signal.SIGINT, signal.default_int_handler)
+            if self.cancelled:
+                signal.signal(signal.SIGINT, signal.default_int_handler)
+                told = "Ending the providers: what they were doing may be half done."
+            else:
+                told = "Cancelling: what runs is told to end. Once more Ctrl-C ends at once."
             self.cancelled = True
-            self.console.print(
-                "Cancelling: what runs is told to end. Once more Ctrl-C ends at once.", soft_wrap=True
-            )
+            self.console.print(told, soft_wrap=True)
             self.engine.cancel()
 
         before = signal.signal(signal.SIGINT, on_interrupt)

@@ -32,6 +32,10 @@ class ProviderError(EngineError):
         self.details = details
 
 
+class LostProviderError(ProviderError):
+    """A provider is gone: nobody knows how far it came."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class CheckFailure:
     """One input that a provider does not accept."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from mlcloud.embedded import values
 from mlcloud.embedded.changes import Decision, property_changes
-from mlcloud.embedded.clients import Diff, Made
+from mlcloud.embedded.clients import Diff, LostProviderError, Made
 from mlcloud.embedded.decisions import Decider
 from mlcloud.embedded.deletions import PARALLEL, Deleter, deletion_op
 from mlcloud.embedded.goals import Goal, alias_urns, make_urn
@@ -156,6 +156,9 @@ class Deployment:
         operation = self._ledger.begin(kind, new)
         try:
             made = work()
+        except LostProviderError:
+            # It may have been made all the same: the operation stays on record.
+            raise
         except BaseException:
             self._ledger.end(operation)
             raise

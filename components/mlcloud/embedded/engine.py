@@ -196,12 +196,16 @@ class Engine:
         return exported(self._state.read(), show_secrets=show_secrets)
 
     def cancel(self) -> None:
-        """Begin nothing more and ask the providers to end; returns at once, the run ends soon after."""
+        """Begin nothing more and ask the providers to end; returns at once, the run ends soon after.
+
+        Asked a second time, it ends the providers' processes, whatever they are doing.
+        """
+        again = self._cancelled.is_set()
         self._cancelled.set()
         if self._running is not None:
             journal, host = self._running
             journal.cancelled = True
-            threading.Thread(target=host.cancel, daemon=True).start()
+            threading.Thread(target=host.close if again else host.cancel, daemon=True).start()
 
     def _emit(self, event: Event) -> None:
         with self._emitting:

@@ -18,6 +18,7 @@ from mlcloud.embedded.clients import (
     STATUS_DETAILS,
     UNAVAILABLE,
     Call,
+    LostProviderError,
     ProviderClient,
     ProviderError,
     in_process,
@@ -31,6 +32,10 @@ START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 5.0
 """How long a plugin may take to end after SIGTERM, before SIGKILL."""
 
+READ_TIMEOUT_S = 1.0
+"""How long the last lines of a plugin that has ended are waited for."""
+
+_LONGEST_PORT_LINE = 200
 _UNLIMITED = -1
 _CHANNEL_OPTIONS = [
     ("grpc.max_receive_message_length", _UNLIMITED),
@@ -176,25 +181,29 @@ class PluginProcess:
         self._errors: list[str] = []
         self._channel: Any = None
         self._stub: Any = None
+        self._ending = False
         self._process = subprocess.Popen(
             [_interpreter(folder), "-u", str(folder), engine_address],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             # Ctrl-C reaches the engine alone, which then asks the plugin to cancel.
             start_new_session=True,
         )
         self.pid = self._process.pid
+        streams = (self._read_output, self._process.stdout), (self._read_errors, self._process.stderr)
         self._readers = [
-            threading.Thread(target=self._read_output, args=(self._process.stdout,), daemon=True),
-            threading.Thread(target=self._read_errors, args=(self._process.stderr,), daemon=True),
+            (threading.Thread(target=read, args=(stream,), daemon=True), stream)
+            for read, stream in streams
+            if stream is not None
         ]
-        for reader in self._readers:
+        for reader, _ in self._readers:
             reader.start()
 
     def _read_output(self, stream: IO[str]) -> None:
-        self._port = stream.readline().strip()
+        self._port = stream.readline(_LONGEST_PORT_LINE).strip()
         self._ready.set()
         for line in stream:
             self._emit(Diagnostic(severity="info", message=f"{self._package}: {line.rstrip()}"))
@@ -214,11 +223,13 @@ class PluginProcess:
         """
         from pulumi.runtime.proto import provider_pb2_grpc
 
-        self._ready.wait(START_TIMEOUT_S)
+        in_time = self._ready.wait(START_TIMEOUT_S)
         if not self._port.isdigit():
             self.close()
-            told = "\n".join(self._errors[-5:]) or "it printed no port"
-            raise EngineError(f"The provider plugin {self._package!r} did not start: {told}")
+            told = [f"it printed {self._port!r} where its port belongs"] if self._port else []
+            told += self._errors[-5:]
+            why = "\n".join(told) or f"it printed no port{'' if in_time else f' in {START_TIMEOUT_S:g} s'}"
+            raise EngineError(f"The provider plugin {self._package!r} did not start: {why}")
         for line in self._errors:
             self._emit(Diagnostic(severity="info", message=f"{self._package}: {line}"))
         self._channel = _grpc().insecure_channel(f"127.0.0.1:{self._port}", options=_CHANNEL_OPTIONS)
@@ -239,9 +250,14 @@ class PluginProcess:
                 details = next((value for key, value in metadata if key == STATUS_DETAILS), b"")
                 message = error.details()
                 # gRPC has several words for a connection that broke while a call was under way.
-                if (code == UNAVAILABLE or "Socket closed" in message) and self._has_ended():
-                    message = f"the provider plugin {self._package!r} ended while it was working"
+                broken = code == UNAVAILABLE or "Socket closed" in message
+                if self._ending or (broken and self._has_ended()):
+                    raise LostProviderError(
+                        f"the provider plugin {self._package!r} ended while it was working"
+                    ) from None
                 raise ProviderError(message, code, details) from None
+            except ValueError:  # gRPC's word for a connection that was closed on this side.
+                raise LostProviderError(f"the provider plugin {self._package!r} was ended") from None
 
         return call
 
@@ -252,6 +268,7 @@ class PluginProcess:
 
     def terminate(self) -> None:
         """Ask the process to end, the connection first: gRPC prints to the terminal when servers close it."""
+        self._ending = True
         if self._channel is not None:
             self._channel.close()
         if self._process.poll() is None:
@@ -265,10 +282,10 @@ class PluginProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for reader in self._readers:
-            reader.join(STOP_TIMEOUT_S)
-        for stream in (self._process.stdout, self._process.stderr):
-            if stream is not None:
+        for reader, stream in self._readers:
+            reader.join(READ_TIMEOUT_S)
+            # What the plugin started may still hold the other end: then nobody waits for it.
+            if not reader.is_alive():
                 stream.close()
 
 

@@ -32,6 +32,9 @@ TESTED_SDK = ("3.272", "3.273")
 _THREADS = 64
 """Registrations that may wait at once: each occupies a thread until its resource is done."""
 
+_ONE_AT_A_TIME = threading.RLock()
+"""The current directory, the import path and standard output belong to the whole process."""
+
 _SDK_REFUSAL = re.compile(
     r"The Pulumi CLI does not support (?:the )?(.+?)(?: option)?\. Please update the Pulumi CLI\."
 )
@@ -75,7 +78,7 @@ def run_program(
 ) -> str:
     """Run a program to its end, and return what went wrong: empty when nothing did, or the engine stopped it.
 
-    What operations it began are over when this returns.
+    What operations it began are over when this returns. A second program waits until the first one ended.
 
     Args:
         program: The program's function.
@@ -94,12 +97,19 @@ def run_program(
         try:
             _run_loop(program)
         except SystemExit as error:
-            return "" if not error.code else f"The program ended with the exit code {error.code}."
-        except Exception as error:  # noqa: BLE001 - whatever a program raises is told to people
+            if not isinstance(error.code, int | None):
+                return str(error.code)
+            return f"The program ended with the exit code {error.code}." if error.code else ""
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - all that is raised is told
             return _describe(error, folder)
         return ""
 
-    with _program_surroundings(folder), contextlib.redirect_stdout(_Lines(on_line, telling, sys.stdout)):
+    with (
+        _ONE_AT_A_TIME,
+        _program_surroundings(folder),
+        _Lines(on_line, telling, sys.stdout) as lines,
+        contextlib.redirect_stdout(lines),
+    ):
         return contextvars.copy_context().run(start)
 
 
@@ -167,6 +177,11 @@ class _Lines(io.TextIOBase):
 
     def flush(self) -> None:
         self._original.flush()
+
+    def close(self) -> None:
+        if not self.closed and self._rest:
+            self.write("\n")
+        super().close()
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
