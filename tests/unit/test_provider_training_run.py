@@ -1,24 +1,14 @@
 """Training runs over the plugin's gRPC, with a real process that stands in for the trainer."""
 
-import dataclasses
 import hashlib
 import json
-import os
-import signal
-import sys
-import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
-from google.protobuf import empty_pb2
-from support.provider_plugin import Plugin, RefusedError, ResourceClient
-
-RUN = "mlcloud:local:TrainingRun"
-FAKE_TRAINER = Path(__file__).parents[1] / "support" / "provider_fake_trainer.py"
+from support.provider_plugin import Plugin, RefusedError
+from support.provider_runs import RUN, RunPlace, has_ended, make_place
 
 
 @pytest.fixture(scope="module")
@@ -28,64 +18,13 @@ def plugin() -> Iterator[Plugin]:
     assert started.close() == ("", "")
 
 
-@dataclasses.dataclass(frozen=True)
-class Place:
-    """A data object, a bucket for models, and inputs of a run on them."""
-
-    root: Path
-    inputs: dict[str, Any]
-
-    def with_parameters(self, **parameters: str) -> dict[str, Any]:
-        changed = {f"estimator.{name}": value for name, value in parameters.items()}
-        return {**self.inputs, "hyperparameters": {**self.inputs["hyperparameters"], **changed}}
-
-    @property
-    def trainings(self) -> int:
-        counted = self.root / "trainings"
-        return len(counted.read_text().splitlines()) if counted.exists() else 0
-
-    def models(self) -> list[str]:
-        folder = self.root / "models" / "models"
-        return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
-
-    def trainer(self) -> psutil.Process:
-        """The trainer of the only run that is in progress."""
-        deadline = time.monotonic() + 10
-        while time.monotonic() < deadline:
-            for record in (self.root / "runs").glob("*/run.json"):
-                content = json.loads(record.read_text())
-                if content["status"] == "running" and self.trainings:
-                    return psutil.Process(content["pid"])
-            time.sleep(0.02)
-        raise AssertionError("no run in progress")
-
-
 @pytest.fixture
-def place(plugin: Plugin, tmp_path: Path) -> Place:
-    data = tmp_path / "rows.csv"
-    data.write_text("a,target\n1,yes\n")
-    plugin.resource("mlcloud:local:Bucket").create({"directory": str(tmp_path / "models")})
-    inputs = {
-        "name": "train",
-        "dataUri": data.as_uri(),
-        "dataSha256": hashlib.sha256(data.read_bytes()).hexdigest(),
-        "hyperparameters": {
-            "estimator": "logistic_regression",
-            "target": "target",
-            "estimator.mode": "ok",
-            "estimator.accuracy": "0.9",
-            "estimator.trainings": str(tmp_path / "trainings"),
-        },
-        "modelsBucket": str(tmp_path / "models"),
-        "runsDirectory": str(tmp_path / "runs"),
-        "gate": {"accuracy": 0.8},
-        "command": [sys.executable, str(FAKE_TRAINER)],
-    }
-    return Place(tmp_path, inputs)
+def place(plugin: Plugin, tmp_path: Path) -> RunPlace:
+    return make_place(plugin, tmp_path)
 
 
 def test_a_run_trains_and_puts_a_content_addressed_model_into_the_bucket(
-    plugin: Plugin, place: Place
+    plugin: Plugin, place: RunPlace
 ) -> None:
     run = plugin.resource(RUN, "trains")
     outputs = run.create(place.inputs)
@@ -104,7 +43,9 @@ def test_a_run_trains_and_puts_a_content_addressed_model_into_the_bucket(
     assert run.kinds(place.inputs) == {}
 
 
-def test_progress_and_metrics_show_in_the_resources_row_while_it_trains(plugin: Plugin, place: Place) -> None:
+def test_progress_and_metrics_show_in_the_resources_row_while_it_trains(
+    plugin: Plugin, place: RunPlace
+) -> None:
     run = plugin.resource(RUN, "shows")
     run.create(place.inputs)
     plugin.engine.wait_for("accuracy = 0.9")
@@ -113,7 +54,7 @@ def test_progress_and_metrics_show_in_the_resources_row_while_it_trains(plugin: 
     assert all(entry.ephemeral for entry in shown)
 
 
-def test_before_training_the_runs_name_is_known_and_the_model_is_not(plugin: Plugin, place: Place) -> None:
+def test_before_training_the_runs_name_is_known_and_the_model_is_not(plugin: Plugin, place: RunPlace) -> None:
     run = plugin.resource(RUN)
     previewed = run.preview(place.inputs)
     outputs = run.create(place.inputs)
@@ -123,7 +64,7 @@ def test_before_training_the_runs_name_is_known_and_the_model_is_not(plugin: Plu
 
 
 def test_a_model_below_its_gate_fails_and_is_not_trained_again_until_it_passes(
-    plugin: Plugin, place: Place
+    plugin: Plugin, place: RunPlace
 ) -> None:
     run = plugin.resource(RUN)
     below = {**place.inputs, "gate": {"accuracy": 0.95, "log_loss": 0.05}}
@@ -143,7 +84,7 @@ def test_a_model_below_its_gate_fails_and_is_not_trained_again_until_it_passes(
     assert place.models() == [outputs["modelSha256"]]
 
 
-def test_a_changed_gate_is_asked_again_without_training(plugin: Plugin, place: Place) -> None:
+def test_a_changed_gate_is_asked_again_without_training(plugin: Plugin, place: RunPlace) -> None:
     run = plugin.resource(RUN)
     outputs = run.create(place.inputs)
     raised = {**place.inputs, "gate": {"accuracy": 0.85}}
@@ -156,13 +97,13 @@ def test_a_changed_gate_is_asked_again_without_training(plugin: Plugin, place: P
     assert place.models() == [outputs["modelSha256"]]
 
 
-def test_a_gate_on_a_metric_that_was_not_measured_fails_by_name(plugin: Plugin, place: Place) -> None:
+def test_a_gate_on_a_metric_that_was_not_measured_fails_by_name(plugin: Plugin, place: RunPlace) -> None:
     with pytest.raises(RefusedError, match=r"f1 was not measured \(there are accuracy, log_loss\)"):
         plugin.resource(RUN).create({**place.inputs, "gate": {"f1": 0.5}})
 
 
 def test_a_gate_that_this_training_cannot_have_is_refused_before_anything_is_made(
-    plugin: Plugin, place: Place
+    plugin: Plugin, place: RunPlace
 ) -> None:
     problems = plugin.resource(RUN).check({**place.inputs, "gate": {"acuracy": 0.9, "rmse": 1.0}})
     assert set(problems) == {"gate.acuracy", "gate.rmse"}
@@ -171,7 +112,7 @@ def test_a_gate_that_this_training_cannot_have_is_refused_before_anything_is_mad
     assert not (place.root / "runs").exists()
 
 
-def test_changed_hyperparameters_or_data_make_a_new_run_first(plugin: Plugin, place: Place) -> None:
+def test_changed_hyperparameters_or_data_make_a_new_run_first(plugin: Plugin, place: RunPlace) -> None:
     run = plugin.resource(RUN)
     outputs = run.create(place.inputs)
     changed = place.with_parameters(accuracy="0.91")
@@ -191,7 +132,7 @@ def test_changed_hyperparameters_or_data_make_a_new_run_first(plugin: Plugin, pl
 
 
 def test_another_trainer_or_time_limit_or_place_of_the_same_data_never_trains_again(
-    plugin: Plugin, place: Place
+    plugin: Plugin, place: RunPlace
 ) -> None:
     run = plugin.resource(RUN)
     outputs = run.create(place.inputs)
@@ -202,7 +143,7 @@ def test_another_trainer_or_time_limit_or_place_of_the_same_data_never_trains_ag
     assert place.trainings == 1
 
 
-def test_a_failed_training_says_why_and_the_next_update_trains_again(plugin: Plugin, place: Place) -> None:
+def test_a_failed_training_says_why_and_the_next_update_trains_again(plugin: Plugin, place: RunPlace) -> None:
     run = plugin.resource(RUN)
     for attempt in (1, 2):
         with pytest.raises(
@@ -216,13 +157,13 @@ def test_a_failed_training_says_why_and_the_next_update_trains_again(plugin: Plu
     assert "Traceback" not in refused.value.message
 
 
-def test_a_trainer_that_cannot_be_started_leaves_nothing(plugin: Plugin, place: Place) -> None:
+def test_a_trainer_that_cannot_be_started_leaves_nothing(plugin: Plugin, place: RunPlace) -> None:
     with pytest.raises(RefusedError, match="the trainer cannot be started"):
         plugin.resource(RUN).create({**place.inputs, "command": ["/no/such/trainer"]})
     assert not (place.root / "runs").exists()
 
 
-def test_metrics_that_are_no_numbers_never_pass_a_gate(plugin: Plugin, place: Place) -> None:
+def test_metrics_that_are_no_numbers_never_pass_a_gate(plugin: Plugin, place: RunPlace) -> None:
     undefined = place.with_parameters(mode="undefined")
     for gate in ({"accuracy": 0.5}, {"log_loss": 1.0}, {"f1": 0.5}):
         with pytest.raises(RefusedError, match=rf"{next(iter(gate))} was not measured \(no metric was\)"):
@@ -232,18 +173,18 @@ def test_metrics_that_are_no_numbers_never_pass_a_gate(plugin: Plugin, place: Pl
     assert run.read() == run.outputs
 
 
-def test_a_trainer_that_was_killed_says_by_what(plugin: Plugin, place: Place) -> None:
+def test_a_trainer_that_was_killed_says_by_what(plugin: Plugin, place: RunPlace) -> None:
     with pytest.raises(RefusedError, match=r"failed \(ended by SIGKILL, as the system does where memory"):
         plugin.resource(RUN).create(place.with_parameters(mode="killed"))
 
 
-def test_a_model_that_is_not_what_its_manifest_says_fails_the_run(plugin: Plugin, place: Place) -> None:
+def test_a_model_that_is_not_what_its_manifest_says_fails_the_run(plugin: Plugin, place: RunPlace) -> None:
     with pytest.raises(RefusedError, match=r"left no whole model: The file model\.skops"):
         plugin.resource(RUN).create(place.with_parameters(mode="unlisted"))
     assert place.models() == []
 
 
-def test_garbage_on_stdout_is_neither_shown_nor_harmful(plugin: Plugin, place: Place) -> None:
+def test_garbage_on_stdout_is_neither_shown_nor_harmful(plugin: Plugin, place: RunPlace) -> None:
     run = plugin.resource(RUN, "garbage")
     assert run.create(place.with_parameters(mode="garbage"))["status"] == "published"
     shown = [entry.message for entry in plugin.engine.entries if entry.urn == run.urn]
@@ -252,7 +193,7 @@ def test_garbage_on_stdout_is_neither_shown_nor_harmful(plugin: Plugin, place: P
 
 
 def test_a_flood_of_output_neither_slows_the_run_nor_fills_memory_or_disk(
-    plugin: Plugin, place: Place
+    plugin: Plugin, place: RunPlace
 ) -> None:
     run = plugin.resource(RUN, "flood")
     before = psutil.Process(plugin.process.pid).memory_info().rss
@@ -262,14 +203,14 @@ def test_a_flood_of_output_neither_slows_the_run_nor_fills_memory_or_disk(
     assert len([entry for entry in plugin.engine.entries if entry.urn == run.urn]) < 5000
 
 
-def test_what_a_trainer_leaves_running_ends_with_it(plugin: Plugin, place: Place) -> None:
+def test_what_a_trainer_leaves_running_ends_with_it(plugin: Plugin, place: RunPlace) -> None:
     inputs = place.with_parameters(mode="child", child=str(place.root / "child"))
     plugin.resource(RUN).create(inputs)
     pid = int((place.root / "child").read_text())
     assert not psutil.pid_exists(pid) or has_ended(psutil.Process(pid))
 
 
-def test_data_that_is_not_what_its_hash_says_is_refused(plugin: Plugin, place: Place) -> None:
+def test_data_that_is_not_what_its_hash_says_is_refused(plugin: Plugin, place: RunPlace) -> None:
     with pytest.raises(RefusedError, match="it is other data"):
         plugin.resource(RUN).create({**place.inputs, "dataSha256": "0" * 64})
     with pytest.raises(RefusedError, match=r"dataUri: .* is not a file"):
@@ -280,7 +221,7 @@ def test_data_that_is_not_what_its_hash_says_is_refused(plugin: Plugin, place: P
     assert not (place.root / "runs").exists()
 
 
-def test_a_run_that_takes_too_long_is_ended(plugin: Plugin, place: Place) -> None:
+def test_a_run_that_takes_too_long_is_ended(plugin: Plugin, place: RunPlace) -> None:
     inputs = {**place.with_parameters(mode="slow", go=str(place.root / "never")), "timeoutS": 0.5}
     with pytest.raises(RefusedError, match=r"took longer than 0\.5 s \(timeoutS\)"):
         plugin.resource(RUN).create(inputs)
@@ -288,163 +229,8 @@ def test_a_run_that_takes_too_long_is_ended(plugin: Plugin, place: Place) -> Non
     assert not psutil.pid_exists(json.loads(record.read_text())["pid"])
 
 
-def has_ended(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
-
-
-def wait_for_end(process: psutil.Process) -> None:
-    deadline = time.monotonic() + 10
-    while not has_ended(process):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def creating(run: ResourceClient, inputs: dict[str, Any]) -> tuple[threading.Thread, list[RefusedError]]:
-    errors: list[RefusedError] = []
-
-    def create() -> None:
-        try:
-            run.create(inputs)
-        except RefusedError as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=create)
-    thread.start()
-    return thread, errors
-
-
-def test_cancel_ends_the_trainer(place: Place) -> None:
-    plugin = Plugin()
-    thread, errors = creating(plugin.resource(RUN), place.with_parameters(mode="slow", go="/never"))
-    trainer = place.trainer()
-    plugin.call("Cancel", empty_pb2.Empty())
-    thread.join(timeout=10)
-    assert not thread.is_alive()
-    assert [error.message for error in errors] == ["Stopped, as asked."]
-    assert has_ended(trainer)
-    plugin.close()
-
-
-def test_an_interrupted_update_finds_its_run_again_and_trains_once(place: Place) -> None:
-    inputs = place.with_parameters(mode="slow", go=str(place.root / "go"))
-    first = Plugin()
-    thread, errors = creating(first.resource(RUN), inputs)
-    trainer = place.trainer()
-    first.process.send_signal(signal.SIGKILL)
-    first.close()
-    thread.join(timeout=10)
-    assert errors
-    assert trainer.is_running()
-
-    second = Plugin()
-    run = second.resource(RUN)
-    thread, errors = creating(run, inputs)
-    second.engine.wait_for("was started before: following it")
-    (place.root / "go").touch()
-    thread.join(timeout=10)
-    assert errors == []
-    assert run.outputs["status"] == "published"
-    assert place.trainings == 1
-    second.close()
-
-
-def test_a_run_that_ended_while_nobody_followed_it_is_taken(place: Place) -> None:
-    inputs = place.with_parameters(mode="slow", go=str(place.root / "go"))
-    first = Plugin()
-    thread, _ = creating(first.resource(RUN), inputs)
-    trainer = place.trainer()
-    first.process.send_signal(signal.SIGKILL)
-    first.close()
-    thread.join(timeout=10)
-    (place.root / "go").touch()
-    wait_for_end(trainer)
-
-    second = Plugin()
-    assert second.resource(RUN).create(inputs)["status"] == "published"
-    assert place.trainings == 1
-    second.close()
-
-
-def test_a_run_that_was_killed_half_way_is_trained_again(place: Place) -> None:
-    inputs = place.with_parameters(mode="slow", go=str(place.root / "go"))
-    first = Plugin()
-    thread, _ = creating(first.resource(RUN), inputs)
-    trainer = place.trainer()
-    first.process.send_signal(signal.SIGKILL)
-    first.close()
-    thread.join(timeout=10)
-    os.kill(trainer.pid, signal.SIGKILL)
-    wait_for_end(trainer)
-    (place.root / "go").touch()
-
-    second = Plugin()
-    assert second.resource(RUN).create(inputs)["status"] == "published"
-    assert place.trainings == 2
-    second.close()
-
-
-def test_a_trainer_that_was_started_and_never_noted_down_ends_before_another_starts(place: Place) -> None:
-    inputs = place.with_parameters(mode="slow", go=str(place.root / "go"))
-    first = Plugin()
-    thread, _ = creating(first.resource(RUN), inputs)
-    trainer = place.trainer()
-    first.process.send_signal(signal.SIGKILL)
-    first.close()
-    thread.join(timeout=10)
-    (record,) = (place.root / "runs").glob("*/run.json")
-    record.unlink()
-
-    second = Plugin()
-    thread, errors = creating(second.resource(RUN), inputs)
-    wait_for_end(trainer)
-    (place.root / "go").touch()
-    thread.join(timeout=10)
-    assert errors == []
-    assert place.trainings == 2
-    second.close()
-
-
-@pytest.mark.parametrize("moved", [False, True])
-def test_a_run_that_was_interrupted_while_its_model_moved_is_taken(
-    plugin: Plugin, place: Place, moved: bool
-) -> None:
-    outputs = plugin.resource(RUN).create(place.inputs)
-    record = Path(outputs["runDirectory"]) / "run.json"
-    record.write_text(record.read_text().replace('"published"', '"finished"'))
-    if not moved:
-        model = place.root / "models" / "models" / outputs["modelSha256"]
-        model.rename(Path(outputs["runDirectory"]) / "model")
-    assert plugin.resource(RUN).create(place.inputs) == outputs
-    assert plugin.resource(RUN).create(place.inputs) == outputs
-    assert place.trainings == 1
-
-
-def test_one_run_of_two_resources_trains_once_and_goes_with_the_last(place: Place) -> None:
-    inputs = place.with_parameters(mode="slow", go=str(place.root / "go"))
-    plugins = [Plugin(), Plugin()]
-    runs = [plugin.resource(RUN, name) for plugin, name in zip(plugins, ("one", "two"), strict=True)]
-    threads = [creating(run, inputs) for run in runs]
-    place.trainer()
-    time.sleep(0.3)
-    (place.root / "go").touch()
-    for thread, errors in threads:
-        thread.join(timeout=20)
-        assert errors == []
-    assert place.trainings == 1
-    assert runs[0].outputs == runs[1].outputs
-    folder = Path(runs[0].outputs["runDirectory"])
-    mark = json.loads((folder / ".mlcloud").read_text())
-    last = next(run for run in runs if run.urn == mark["urn"])
-    next(run for run in runs if run is not last).delete()
-    assert folder.exists()
-    last.delete()
-    assert not (place.root / "runs").exists()
-    for plugin in plugins:
-        plugin.close()
-
-
 def test_a_run_made_again_in_its_place_survives_the_deletion_of_the_one_before(
-    plugin: Plugin, place: Place
+    plugin: Plugin, place: RunPlace
 ) -> None:
     old, new = plugin.resource(RUN), plugin.resource(RUN)
     old.create(place.inputs)
@@ -454,28 +240,7 @@ def test_a_run_made_again_in_its_place_survives_the_deletion_of_the_one_before(
     assert place.trainings == 1
 
 
-def test_a_bucket_of_runs_takes_with_it_what_failed_and_what_still_trains(place: Place) -> None:
-    plugin = Plugin()
-    runs = plugin.resource("mlcloud:local:Bucket", "runs")
-    runs.create({"directory": str(place.root / "runs"), "forceDestroy": True})
-    with pytest.raises(RefusedError, match="does not pass its gate"):
-        plugin.resource(RUN).create({**place.inputs, "gate": {"accuracy": 0.95}})
-    thread, _ = creating(plugin.resource(RUN), place.with_parameters(mode="slow", go="/never"))
-    trainer = place.trainer()
-    plugin.process.send_signal(signal.SIGKILL)
-    plugin.close()
-    thread.join(timeout=10)
-
-    second = Plugin()
-    again = second.resource("mlcloud:local:Bucket", "runs")
-    again.id, again.inputs, again.outputs = runs.id, runs.inputs, runs.outputs
-    again.delete()
-    assert has_ended(trainer)
-    assert not (place.root / "runs").exists()
-    second.close()
-
-
-def test_deleting_a_run_ends_its_trainer_and_keeps_the_models(plugin: Plugin, place: Place) -> None:
+def test_deleting_a_run_ends_its_trainer_and_keeps_the_models(plugin: Plugin, place: RunPlace) -> None:
     run = plugin.resource(RUN)
     outputs = run.create(place.inputs)
     run.delete()
@@ -485,7 +250,7 @@ def test_deleting_a_run_ends_its_trainer_and_keeps_the_models(plugin: Plugin, pl
 
 
 def test_a_model_removed_by_hand_is_gone_at_refresh_and_trained_again_by_the_next_update(
-    plugin: Plugin, place: Place
+    plugin: Plugin, place: RunPlace
 ) -> None:
     run = plugin.resource(RUN)
     outputs = run.create(place.inputs)

@@ -1,0 +1,120 @@
+"""A place for endpoints: models, inputs, the processes that were seen there, and requests to them."""
+
+import contextlib
+import json
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+
+from support.provider_models import Model, make_model
+from support.provider_plugin import Plugin, RefusedError
+
+ENDPOINT = "mlcloud:local:Endpoint"
+FAKE_SERVER = Path(__file__).parent / "provider_fake_server.py"
+
+
+@dataclass
+class EndpointPlace:
+    """A folder for endpoints and their models, and the processes that were seen there."""
+
+    root: Path
+    seen: dict[int, psutil.Process] = field(default_factory=dict)
+
+    def model(self, prediction: object, **options: Any) -> Model:
+        return make_model(self.root / "bucket", prediction, **options)
+
+    def inputs(self, model: Model, **more: Any) -> dict[str, Any]:
+        return {
+            "name": "tumours",
+            "directory": str(self.root / "endpoint"),
+            "modelUri": model.uri,
+            "modelSha256": model.sha256,
+            "command": [sys.executable, str(FAKE_SERVER)],
+            "startTimeoutS": 10.0,
+            **more,
+        }
+
+    def state(self) -> dict[str, Any]:
+        content = json.loads((self.root / "endpoint" / "state.json").read_text())
+        for ref in (content["supervisor"], *content["servers"]):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                self.seen.setdefault(ref["pid"], psutil.Process(ref["pid"]))
+        return content
+
+    def supervisor(self) -> psutil.Process:
+        return self.seen[self.state()["supervisor"]["pid"]]
+
+    def servers(self) -> list[psutil.Process]:
+        """Those that run: one that has ended may still be in the state for a moment."""
+        pids = [ref["pid"] for ref in self.state()["servers"]]
+        return [self.seen[pid] for pid in pids if pid in self.seen and not has_ended(self.seen[pid])]
+
+    def clear(self, plugin: Plugin) -> None:
+        """End what a test has left, and see that everything has ended."""
+        leftover = plugin.resource(ENDPOINT)
+        directory = str(self.root / "endpoint")
+        if Path(directory).exists():
+            self.state()
+            mark = json.loads((self.root / "endpoint" / ".mlcloud").read_text())
+            leftover.id = f"{directory}#{mark['token']}"
+            leftover.outputs = {
+                **dict.fromkeys(
+                    ("name", "url", "modelUri", "modelSha256", "modelVersion", "status", "logs"), ""
+                ),
+                **{"port": 1.0, "replicas": 1.0, "directory": directory, "drainTimeoutS": 1.0},
+            }
+            leftover.delete()
+        assert all(map(has_ended, self.seen.values()))
+
+
+def ask(outputs: dict[str, Any], **request: Any) -> httpx.Response:
+    return httpx.post(f"{outputs['url']}/invocations", json={"instances": [{"a": 1}], **request}, timeout=10)
+
+
+def predicted(outputs: dict[str, Any]) -> object:
+    answer = ask(outputs)
+    assert answer.status_code == 200
+    return answer.json()["predictions"][0]["prediction"]
+
+
+def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
+    deadline = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def has_ended(process: psutil.Process) -> bool:
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+def in_background(work: Callable[[], object]) -> tuple[threading.Thread, list[str]]:
+    errors: list[str] = []
+
+    def run() -> None:
+        try:
+            work()
+        except RefusedError as error:
+            errors.append(error.message)
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread, errors
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return probe.getsockname()[1]
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) != 0
