@@ -31,17 +31,21 @@ def stack(environment: str, folder: Path) -> list[dict[str, Any]]:
 
 
 def test_prod_protects_and_keeps_what_holds_data(tmp_path: Path) -> None:
-    buckets = [entry for entry in stack("prod", tmp_path) if entry["type"] == "mlcloud:local:Bucket"]
-    assert len(buckets) == 2
-    assert all(entry["protect"] and entry["retainOnDelete"] for entry in buckets)
-    assert [entry["inputs"].get("forceDestroy", False) for entry in buckets] == [False, False]
+    buckets = {
+        entry["name"]: entry for entry in stack("prod", tmp_path) if entry["type"] == "mlcloud:local:Bucket"
+    }
+    assert set(buckets) == {"storage-data", "storage-models", "storage-runs"}
+    for name in ("storage-data", "storage-models"):
+        assert buckets[name]["protect"]
+        assert buckets[name]["retainOnDelete"]
+        assert not buckets[name]["inputs"].get("forceDestroy", False)
 
 
 def test_dev_can_be_destroyed_with_what_it_holds(tmp_path: Path) -> None:
     resources = stack("dev", tmp_path)
     assert not any(entry["protect"] or entry["retainOnDelete"] for entry in resources)
     buckets = [entry for entry in resources if entry["type"] == "mlcloud:local:Bucket"]
-    assert [entry["inputs"]["forceDestroy"] for entry in buckets] == [True, True]
+    assert [entry["inputs"]["forceDestroy"] for entry in buckets] == [True, True, True]
 
 
 @pytest.mark.parametrize("environment", ["dev", "staging", "prod"])

@@ -58,7 +58,7 @@ def served(project: StackProject) -> str:
 class TestALocalStack:
     def test_a_preview_plans_every_resource_and_makes_nothing(self, project: StackProject) -> None:
         plan = json.loads(project.done("preview", STACK, "--json"))
-        assert plan["summary"] == {"create": 11}
+        assert plan["summary"] == {"create": 12}
         assert {entry["type"].rsplit(":", 1)[-1] for entry in plan["resources"] if entry["custom"]} == {
             "Bucket",
             "BucketObject",
@@ -79,7 +79,7 @@ class TestALocalStack:
 
     def test_the_second_update_changes_nothing_and_says_so(self, project: StackProject) -> None:
         before = project.outputs()
-        assert "Nothing changed: 6 resources are as declared." in project.done("up", STACK, "--yes")
+        assert "Nothing changed: 7 resources are as declared." in project.done("up", STACK, "--yes")
         assert project.outputs() == before
 
     def test_the_data_of_people_is_predicted_from_a_file_and_from_the_command_line(
@@ -148,6 +148,28 @@ class TestALocalStack:
         project.configure(config(hyperparameters={"C": 0.2}, gate={"accuracy": 0.6}))
         assert "Fitting" not in project.done("up", STACK, "--yes")
         assert served(project) == project.outputs()["model_version"] != before["model_version"]
+
+    def test_a_pinned_version_is_served_whatever_the_run_produced(self, project: StackProject) -> None:
+        before = project.outputs()
+        pin = {
+            "name": "buyers",
+            "uri": before["model_uri"],
+            "sha256": before["model_sha256"],
+            "version": "v1",
+        }
+        lowered = config(hyperparameters={"C": 0.01}, gate={"accuracy": 0.6})
+        project.configure({**lowered, "model": pin})
+        project.done("up", STACK, "--yes")
+        after = project.outputs()
+        assert after["training_run"] != before["training_run"]
+        assert (served(project), after["model_sha256"]) == ("v1", before["model_sha256"])
+        project.configure({**lowered, "model": {**pin, "sha256": "0" * 64}})
+        refused = project.run("up", STACK, "--yes")
+        assert refused.returncode == 1
+        assert "0" * 64 in refused.stdout + refused.stderr
+        assert served(project) == "v1"
+        project.configure({**lowered, "model": pin})
+        project.done("up", STACK, "--yes")
 
     def test_an_endpoint_that_was_killed_is_noticed_and_repaired(self, project: StackProject) -> None:
         before = project.outputs()

@@ -11,8 +11,16 @@ from support.plan import plan
 
 EXAMPLES = {block.heading: block.text for block in blocks(ROOT / "docs" / "guides" / "local.md")}
 EXPECTED = {
-    "Storage": ["Bucket", "Bucket", "BucketObject", "LocalStorage"],
-    "Training": ["Bucket", "Bucket", "BucketObject", "LocalStorage", "LocalTraining", "TrainingRun"],
+    "Storage": ["Bucket", "Bucket", "Bucket", "BucketObject", "LocalStorage"],
+    "Training": [
+        "Bucket",
+        "Bucket",
+        "Bucket",
+        "BucketObject",
+        "LocalStorage",
+        "LocalTraining",
+        "TrainingRun",
+    ],
     "Models": ["LocalModel", "ModelVersion"],
     "Endpoint": ["Endpoint", "LocalEndpoint"],
 }

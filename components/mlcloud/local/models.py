@@ -22,6 +22,7 @@ class LocalModelArgs:
         registry_directory: Absolute path of the registry's folder.
         environment: What the stack is for.
         metrics: Metrics on held-out rows, by name. Default: none are known.
+        version: The version's label. Default: the first 12 characters of the hash.
     """
 
     model_name: str
@@ -30,6 +31,7 @@ class LocalModelArgs:
     registry_directory: Path
     environment: Environment
     metrics: pulumi.Input[Mapping[str, float]] | None = None
+    version: str | None = None
 
 
 class LocalModel(pulumi.ComponentResource):
@@ -50,6 +52,7 @@ class LocalModel(pulumi.ComponentResource):
             model_uri=args.uri,
             model_sha256=args.sha256,
             metrics=args.metrics,
+            version=args.version,
             opts=child_options(self, environment=args.environment),
         )
         self.id = version.id

@@ -26,6 +26,11 @@ def sample(outputs: Mapping[str, Any]) -> Sample:
     manifest = _folder(_output(outputs, "model_uri")) / "manifest.json"
     try:
         smoke = json.loads(manifest.read_bytes())["smoke"]
+    except NotADirectoryError:
+        raise UserError(
+            f"The live model is the archive {manifest.parent}, which is not opened for a sample row. "
+            "Give rows with --file or --data."
+        ) from None
     except FileNotFoundError:
         raise UserError(
             f"The live model is not at {manifest.parent}. "

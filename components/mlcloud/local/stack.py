@@ -87,7 +87,7 @@ def _training(
             data_uri=storage.data_object.uri,
             data_sha256=data.sha256,
             models_bucket=storage.models.directory,
-            runs_directory=context.local_directory / "runs",
+            runs_directory=storage.runs.directory,
             environment=context.environment,
         ),
     )
@@ -102,6 +102,7 @@ def _live_model(settings: Settings, context: StackContext, training: LocalTraini
             model_name=pin.name,
             uri=pin.uri,
             sha256=pin.sha256,
+            version=pin.version,
             registry_directory=registry,
             environment=context.environment,
         )

@@ -1,4 +1,4 @@
-"""Storage on this machine: a bucket for data and one for models, as folders."""
+"""Storage on this machine: buckets for data, models and runs, as folders."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,10 +27,12 @@ class LocalStorageArgs:
 
 
 class LocalStorage(pulumi.ComponentResource):
-    """The data bucket with its content-addressed data file, and the models bucket."""
+    """The data bucket with its content-addressed data file, the models bucket, and one for runs."""
 
     data: Bucket
     models: Bucket
+    runs: Bucket
+    """Folders of training runs, with logs. Never kept: what counts is in the models bucket."""
     data_object: BucketObject | None
     """The data file in the data bucket; None where no file was given."""
 
@@ -47,6 +49,12 @@ class LocalStorage(pulumi.ComponentResource):
             force_destroy=force_destroy,
             opts=options,
         )
+        self.runs = Bucket(
+            f"{name}-runs",
+            directory=str(args.directory / "runs"),
+            force_destroy=True,
+            opts=child_options(self, environment=args.environment),
+        )
         self.data_object = None
         if args.data is not None:
             self.data_object = BucketObject(
@@ -54,6 +62,7 @@ class LocalStorage(pulumi.ComponentResource):
                 bucket=self.data.directory,
                 source=str(args.data.path),
                 sha256=args.data.sha256,
+                suffix=f".{args.data.format}",
                 opts=child_options(self, environment=args.environment),
             )
         self.register_outputs({"data_uri": self.data.uri, "models_uri": self.models.uri})

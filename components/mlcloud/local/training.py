@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi
 
@@ -21,7 +20,7 @@ class LocalTrainingArgs:
         data_uri: `file://` URI of the data file.
         data_sha256: SHA-256 of the data file.
         models_bucket: Directory of the bucket that takes the model.
-        runs_directory: Absolute path of the folder that holds the run's files and logs.
+        runs_directory: Directory of the bucket that holds the run's files and logs.
         environment: What the stack is for.
     """
 
@@ -29,7 +28,7 @@ class LocalTrainingArgs:
     data_uri: pulumi.Input[str]
     data_sha256: pulumi.Input[str]
     models_bucket: pulumi.Input[str]
-    runs_directory: Path
+    runs_directory: pulumi.Input[str]
     environment: Environment
 
 
@@ -59,7 +58,7 @@ class LocalTraining(pulumi.ComponentResource):
             hyperparameters=args.training.trainer_hyperparameters(),
             gate=dict(args.training.gate),
             models_bucket=args.models_bucket,
-            runs_directory=str(args.runs_directory),
+            runs_directory=args.runs_directory,
             timeout_s=args.training.timeout_s,
             opts=child_options(self, environment=args.environment),
         )

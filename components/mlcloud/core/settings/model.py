@@ -153,14 +153,22 @@ class Training(Section):
 class ModelPin(Section):
     """One version of a model, pinned: exactly these bytes are served."""
 
-    name: Annotated[Text, Field(max_length=63)] = Field(description="The model's name.")
+    name: Annotated[
+        StrictStr,
+        _form(r"^[a-z][a-z0-9-]{0,62}$", "lower-case letters, digits and -, a letter first, at most 63"),
+    ] = Field(description="The model's name.")
     uri: Text = Field(description="Where the model's folder or archive is.")
     sha256: Annotated[StrictStr, _form(r"^[0-9a-f]{64}$", "64 lower-case hexadecimal digits")] = Field(
         description="SHA-256 of the folder's manifest.json, or of the archive: 64 lower-case hex digits."
     )
-    version: Annotated[str, Field(min_length=1, max_length=63, coerce_numbers_to_str=True)] = Field(
-        description="The version's label, as predictions answer it."
-    )
+    version: Annotated[
+        str,
+        Field(coerce_numbers_to_str=True),
+        _form(
+            r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
+            "letters, digits, `.`, `_` and `-`, a letter or digit first, at most 63",
+        ),
+    ] = Field(description="The version's label, as predictions answer it.")
 
 
 def _model_kind(value: Any) -> str:
