@@ -188,7 +188,13 @@ def test_one_generation_takes_over_from_another_without_a_failed_request(cancer:
                     while not done and time.monotonic() < stop:
                         for answer in (
                             kept.post(f"{url}/invocations", json={"instances": [cancer.row]}),
-                            httpx.get(f"{url}/ping", trust_env=False, timeout=20),
+                            # Not /ping: a generation that drains is not ready, and says so.
+                            httpx.post(
+                                f"{url}/invocations",
+                                json={"instances": [cancer.row]},
+                                trust_env=False,
+                                timeout=20,
+                            ),
                         ):
                             seen.append((answer.status_code, answer.headers["x-model-version"]))
                 return seen
