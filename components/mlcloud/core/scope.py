@@ -11,7 +11,7 @@ from mlcloud.core.settings import Environment
 class Scope:
     """The place of a component's resources: stack, account and region, as plain values.
 
-    A stack makes it with `StackContext.scope`; a program of one's own writes it out. Nothing in it is looked up.
+    A stack makes it with `StackContext.scope`, a program of one's own writes it out; nothing is looked up.
 
     Attributes:
         project: The Pulumi project's name, or any name for what belongs together.
