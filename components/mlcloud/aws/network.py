@@ -9,6 +9,7 @@ from pulumi_aws import cloudwatch, ec2, iam, vpc
 
 from mlcloud.aws.arns import arn, log_group_arns, partition_of
 from mlcloud.aws.logs import retention_days
+from mlcloud.aws.placement import Placement
 from mlcloud.aws.policies import Statement, document, trust
 from mlcloud.core.args import validate, within
 from mlcloud.core.errors import Problem
@@ -17,8 +18,7 @@ from mlcloud.core.scope import Scope
 
 # What training and serving talk to (https://docs.aws.amazon.com/sagemaker/latest/dg/infrastructure-give-access.html).
 SERVICES = ("sagemaker.api", "sagemaker.runtime", "ecr.api", "ecr.dkr", "logs", "sts", "kms")
-# What machines of a Batch cluster need to join it without a way to the internet
-# (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html).
+# What machines of a Batch cluster need beyond that (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html).
 CLUSTER_SERVICES = ("ecs", "ecs-agent", "ecs-telemetry")
 _HTTPS = 443
 # VpcConfig in SageMaker's API model takes at most 16 subnets; ours need one in each of two zones at least.
@@ -112,26 +112,25 @@ def _cidr_problem(cidr: str) -> Problem | None:
 
 
 class AwsNetwork(pulumi.ComponentResource):
-    """Where training and serving run: subnets and security groups, empty where there is no network."""
+    """Where training and serving run."""
 
     id: pulumi.Output[str]
     """The VPC's id; empty where the stack has no VPC of its own."""
     name: pulumi.Output[str]
-    subnet_ids: Sequence[pulumi.Input[str]]
-    security_group_ids: Sequence[pulumi.Input[str]]
-    ready: pulumi.Output[bool]
-    """True once what runs inside reaches what it needs."""
+    placement: Placement | None
+    """Subnets and security groups, known once what runs in them reaches what it needs; None: no network."""
 
     def __init__(self, name: str, args: AwsNetworkArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlcloud:index:AwsNetwork", name, {}, opts)
         self._scope = args.scope
         self.name = pulumi.Output.from_input(args.scope.name("aws-sagemaker"))
         self.id = pulumi.Output.from_input("")
-        self.subnet_ids, self.security_group_ids = [], []
-        self.ready = pulumi.Output.from_input(True)
+        self.placement = None
         if isinstance(args.network, ExistingNetwork):
-            self.subnet_ids = list(args.network.subnet_ids)
-            self.security_group_ids = list(args.network.security_group_ids)
+            self.placement = Placement(
+                subnet_ids=list(args.network.subnet_ids),
+                security_group_ids=list(args.network.security_group_ids),
+            )
         elif isinstance(args.network, ManagedNetwork):
             self._declare(name, args.network)
         self.register_outputs({"id": self.id, "name": self.name})
@@ -176,10 +175,11 @@ class AwsNetwork(pulumi.ComponentResource):
         workload, rules = self._groups(name, own, reach_s3)
         endpoints = self._interface_endpoints(name, network, own, subnets, rules)
         self.id = own.id
-        self.subnet_ids = [subnet.id for subnet in subnets]
-        self.security_group_ids = [workload.id]
         reached = [resource.id for resource in (reach_s3, *rules.values(), *endpoints)]
-        self.ready = pulumi.Output.all(*reached).apply(lambda _: True)
+        self.placement = Placement(
+            subnet_ids=[subnet.id for subnet in subnets],
+            security_group_ids=[pulumi.Output.all(workload.id, *reached).apply(lambda ids: str(ids[0]))],
+        )
 
     def _flow_logs(self, name: str, network: ManagedNetwork, own: ec2.Vpc) -> None:
         """Keep who talked to whom (https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html)."""

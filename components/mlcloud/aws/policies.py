@@ -29,7 +29,7 @@ class Statement:
 
     sid: str
     actions: Sequence[str]
-    resources: Sequence[pulumi.Input[str]] = ()
+    resources: pulumi.Input[Sequence[pulumi.Input[str]]] = ()
     effect: str = "Allow"
     principal: str | Mapping[str, Any] | None = None
     condition: Condition | None = None
@@ -40,8 +40,8 @@ class Statement:
         if self.principal is not None:
             written["Principal"] = self.principal
         written["Action"] = list(self.actions)
-        if self.resources:
-            written["Resource"] = list(self.resources)
+        if self.resources != ():
+            written["Resource"] = self.resources
         if self.condition is not None:
             written["Condition"] = self.condition
         return written
