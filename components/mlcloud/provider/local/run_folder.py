@@ -1,7 +1,5 @@
 """The folder of a training run in SageMaker's layout, and the record of how far the run has come."""
 
-import hashlib
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
@@ -18,12 +16,6 @@ _RECORD: Final = "run.json"
 _TAIL_LINES: Final = 5
 
 Status = Literal["running", "finished", "published", "failed", "cancelled"]
-
-
-def run_name(name: str, data_sha256: str, hyperparameters: Mapping[str, str]) -> str:
-    """The name of a run: equal inputs give equal names, so that an interrupted run is found again."""
-    identity = json.dumps({"data": data_sha256, "hyperparameters": dict(hyperparameters)}, sort_keys=True)
-    return f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, kw_only=True)

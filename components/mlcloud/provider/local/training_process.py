@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from mlcloud.provider.errors import Cancelled, ResourceError
-from mlcloud.provider.local.log_lines import event_of
 from mlcloud.provider.local.models import model_sha256, verify_model
 from mlcloud.provider.local.processes import ProcessRef, environment
 from mlcloud.provider.local.run_folder import RunFolder, RunRecord
 from mlcloud.provider.resource import Context
+from mlcloud.provider.training import show_line
 
 DEFAULT_COMMAND: Final = (sys.executable, "-m", "mlcloud_trainer")
 _POLL_S: Final = 0.1
@@ -143,20 +143,5 @@ class _Relay:
         for part in lines:
             self._rest += part
             if self._rest.endswith("\n"):
-                self._show(self._rest.strip())
+                show_line(self._context, self._rest.strip())
                 self._rest = ""
-
-    def _show(self, line: str) -> None:
-        event = event_of(line)
-        if event is None:
-            return
-        kind, message = event.get("event"), str(event.get("message", ""))
-        level = event.get("level")
-        if kind == "progress" and "step" in event and "total_steps" in event:
-            self._context.log(f"[{event['step']}/{event['total_steps']}] {message}", ephemeral=True)
-        elif kind == "metric":
-            self._context.log(message or f"{event.get('name')} = {event.get('value')}", ephemeral=True)
-        elif level == "warning":
-            self._context.log(message, severity="warning")
-        elif message:
-            self._context.log(message, ephemeral=True)

@@ -7,17 +7,16 @@ from typing import Final
 
 from typing_extensions import override
 
-from mlcloud.core.errors import nearest
-from mlcloud.core.metrics import METRICS, TASKS_OF, Metric
 from mlcloud.provider.errors import Problem, ResourceError
-from mlcloud.provider.fields import member_path, options
+from mlcloud.provider.fields import options
 from mlcloud.provider.local import checks
 from mlcloud.provider.local.bucket import KIND as BUCKET
 from mlcloud.provider.local.files import is_claimed, path_of
 from mlcloud.provider.local.models import REPORT, model_folder, model_sha256, publish_model
-from mlcloud.provider.local.run_folder import KIND, RunFolder, RunRecord, run_name
+from mlcloud.provider.local.run_folder import KIND, RunFolder, RunRecord
 from mlcloud.provider.local.training_process import DEFAULT_COMMAND, follow, start
 from mlcloud.provider.resource import Context, Resource
+from mlcloud.provider.training import gate_problems, pass_gate, run_name
 
 DEFAULT_TIMEOUT_S: Final = 3600.0
 
@@ -92,7 +91,7 @@ class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlclou
     def check(self, old: TrainingRunInputs | None, new: TrainingRunInputs) -> list[Problem]:
         """A gate must name metrics that this kind of training has."""
         del old
-        return list(_gate_problems(new))
+        return list(gate_problems(new.gate, new.hyperparameters))
 
     @override
     def preview(self, new: TrainingRunInputs, old: TrainingRunOutputs | None) -> Mapping[str, object]:
@@ -136,35 +135,13 @@ class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlclou
         """Ask the gate again; train only where the model has disappeared."""
         if not _is_published(outputs):
             return _train(context, new)
-        _pass_gate(new, outputs.metrics, Path(outputs.report))
+        pass_gate(new.gate, outputs.metrics, outputs.report)
         return outputs
 
     @override
     def delete(self, context: Context, identifier: str, outputs: TrainingRunOutputs) -> None:
         """End the trainer and remove the run's folder; the model stays in its bucket."""
         RunFolder(path=Path(outputs.run_directory)).remove()
-
-
-# The same tables by plain names: what a program writes need not be one of them.
-_METRICS: Final[Mapping[str, Metric]] = {**METRICS}
-_TASKS_OF: Final[Mapping[str, tuple[str, ...]]] = {**TASKS_OF}
-
-
-def _gate_problems(new: TrainingRunInputs) -> Sequence[Problem]:
-    problems: list[Problem] = []
-    task = new.hyperparameters.get("task")
-    tasks = _TASKS_OF.get(new.hyperparameters.get("estimator", ""), ()) if task is None else (task,)
-    for name in new.gate:
-        path = member_path("gate", name)
-        if name not in _METRICS:
-            near = nearest(name, _METRICS)
-            hint = f"did you mean `{near}`?" if near else f"there are {', '.join(_METRICS)}."
-            problems.append(Problem(path=path, reason=f"`{name}` is not a metric: {hint}"))
-        elif tasks and _METRICS[name].task not in tasks:
-            allowed = ", ".join(other for other, metric in _METRICS.items() if metric.task in tasks)
-            reason = f"`{name}` is a metric of {_METRICS[name].task}, and this run does {' or '.join(tasks)}"
-            problems.append(Problem(path=path, reason=f"{reason}: use {allowed}."))
-    return problems
 
 
 def _folder(new: TrainingRunInputs) -> RunFolder:
@@ -181,7 +158,7 @@ def _train(context: Context, new: TrainingRunInputs) -> TrainingRunOutputs:
         raise ResourceError(f"modelsBucket: {bucket} is not a bucket of the local cloud: make it first.")
     record = _result(context, new, folder)
     report = model_folder(bucket, record.sha256) if record.status == "published" else folder.model
-    _pass_gate(new, record.metrics, report / REPORT)
+    pass_gate(new.gate, record.metrics, report / REPORT)
     if record.status == "finished":
         publish_model(folder.model, bucket)
         record = replace(record, status="published")
@@ -219,20 +196,3 @@ def _has_model(record: RunRecord, folder: RunFolder, bucket: Path) -> bool:
     if record.status == "finished":
         return model_sha256(folder.model) == record.sha256
     return record.status == "published" and model_sha256(model_folder(bucket, record.sha256)) == record.sha256
-
-
-def _pass_gate(new: TrainingRunInputs, metrics: Mapping[str, float], report: Path) -> None:
-    """Compare every metric with its threshold; all that fail are named at once."""
-    failures: list[str] = []
-    for name, threshold in new.gate.items():
-        higher_is_better = _METRICS[name].higher_is_better
-        demand = f"the gate demands at {'least' if higher_is_better else 'most'} {threshold:g}"
-        if name not in metrics:
-            failures.append(f"{name} was not measured (there are {', '.join(metrics)}), {demand}")
-        elif metrics[name] < threshold if higher_is_better else metrics[name] > threshold:
-            failures.append(f"{name} is {metrics[name]:.6g}, {demand}")
-    if failures:
-        raise ResourceError(
-            f"The model does not pass its gate: {'; '.join(failures)}. What was served before keeps serving. "
-            f"Change data or hyperparameters, or the gate (that does not train again). Report: {report}"
-        )
