@@ -23,6 +23,7 @@ from mlcloud.embedded.engine import Engine
 from mlcloud.embedded.events import Diagnostic, Event
 from mlcloud.embedded.project import Project
 from mlcloud.embedded.secrets import Passphrase
+from mlcloud.simulated import providers_for
 
 _PULUMI_HOW = "https://www.pulumi.com/docs/iac/download-install/"
 
@@ -108,7 +109,15 @@ def stack_outputs(stack: str, *, show_secrets: bool = False) -> dict[str, Any]:
 
 def _engine(args: argparse.Namespace, on_event: Callable[[Event], None]) -> Engine:
     project = Project.load(Path.cwd())
-    return Engine.open(project, args.stack, home_directory(project.root), on_event=on_event)
+    # A cloud is only ever previewed here, and a preview needs no account.
+    providers = providers_for(_cloud_of(project, args.stack))
+    home = home_directory(project.root)
+    return Engine.open(project, args.stack, home, providers=providers, on_event=on_event)
+
+
+def _cloud_of(project: Project, stack: str) -> str:
+    passphrase = Passphrase(home=home_directory(project.root))
+    return project.config(stack, passphrase).values.get(f"{project.name}:cloud") or "local"
 
 
 class _Diagnostics:
@@ -154,9 +163,8 @@ def _change(
 def _refuse_clouds(stack: str, what: str) -> None:
     """Refuse to change a cloud: that is Pulumi's work, and its state is kept for it."""
     project = Project.load(Path.cwd())
-    passphrase = Passphrase(home=home_directory(project.root))
-    cloud = project.config(stack, passphrase).values.get(f"{project.name}:cloud")
-    if cloud not in (None, "local"):
+    cloud = _cloud_of(project, stack)
+    if cloud != "local":
         command = {"update": "up"}.get(what, what)
         raise UserError(
             f"The stack {stack} is on {cloud}: clouds are changed by Pulumi itself.\n"

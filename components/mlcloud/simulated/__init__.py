@@ -3,8 +3,12 @@
 import importlib
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from mlcloud.provider.protocol import provider_pb2_grpc
+if TYPE_CHECKING:
+    from mlcloud.provider.protocol import provider_pb2_grpc
+
+    ResourceProviderServicer = provider_pb2_grpc.ResourceProviderServicer
 
 _CLOUDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"aws": ("aws", "docker-build")})
 """A cloud to the packages of the providers that its stacks need."""
@@ -13,18 +17,27 @@ _CLASSES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "aws": ("mlcloud.simulated.aws", "SimulatedAws"),
         "docker-build": ("mlcloud.simulated.docker_build", "SimulatedDockerBuild"),
+        "mlcloud": ("mlcloud.simulated.own", "SimulatedOwn"),
     }
 )
 """A package to the module and class of its simulated provider."""
 
 
-def providers_for(cloud: str) -> Mapping[str, type[provider_pb2_grpc.ResourceProviderServicer]]:
+def providers_for(cloud: str, *, own: bool = False) -> "Mapping[str, type[ResourceProviderServicer]]":
     """The simulated providers that a stack on this cloud needs, as the embedded engine takes them.
 
     Package to a class: each provider instance gets an object of its own. Empty for ``local``, whose only
     provider is our own and real.
+
+    Args:
+        cloud: The cloud's name, as settings have it.
+        own: Whether our own provider is simulated too, as an apply without the cloud needs. Without it, a
+            preview asks the real one, which then says only what is certain.
     """
-    return {package: provider_class(package) for package in _CLOUDS.get(cloud, ())}
+    needed = _CLOUDS.get(cloud, ())
+    if own and needed:
+        needed = (*needed, "mlcloud")
+    return {package: provider_class(package) for package in needed}
 
 
 def packages() -> tuple[str, ...]:
@@ -32,12 +45,12 @@ def packages() -> tuple[str, ...]:
     return tuple(_CLASSES)
 
 
-def provider_class(package: str) -> type[provider_pb2_grpc.ResourceProviderServicer]:
+def provider_class(package: str) -> "type[ResourceProviderServicer]":
     """The simulated provider of a package; only its module is imported.
 
     Raises:
         KeyError: when there is none.
     """
     module, name = _CLASSES[package]
-    found: type[provider_pb2_grpc.ResourceProviderServicer] = getattr(importlib.import_module(module), name)
+    found: type[ResourceProviderServicer] = getattr(importlib.import_module(module), name)
     return found

@@ -1,8 +1,12 @@
 """Failures on demand: a simulated provider can be told to fail at a resource, once or always."""
 
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+FAIL_VARIABLE = "MLCLOUD_SIMULATED_FAIL"
+"""Names where simulated providers fail, as :meth:`FailAt.parse` reads it."""
 
 OPERATIONS = ("create", "update", "read", "delete")
 
@@ -40,6 +44,15 @@ class FailAt:
                 )
             found.append(cls(target=words[0], operation=operation, once=once))
         return found
+
+
+def told_to_fail() -> list[FailAt]:
+    """Where the environment says to fail.
+
+    Raises:
+        ValueError: when it cannot be read.
+    """
+    return FailAt.parse(os.environ.get(FAIL_VARIABLE, ""))
 
 
 class Failures:

@@ -21,11 +21,8 @@ from mlcloud.simulated.checks import InputProblem, problems_of
 from mlcloud.simulated.cloud import Cloud, Facts, InvokeError, Templates, urn_name, urn_type
 from mlcloud.simulated.declarations import Declaration, NotDeclaredError, declaration_of, provider_inputs
 from mlcloud.simulated.diffs import diff_response
-from mlcloud.simulated.failures import FailAt, Failures
+from mlcloud.simulated.failures import FailAt, Failures, told_to_fail
 from mlcloud.simulated.outputs import seed_of, simulated
-
-FAIL_VARIABLE = "MLCLOUD_SIMULATED_FAIL"
-"""Names where simulated providers fail, as :meth:`FailAt.parse` reads it."""
 
 VERSION = "0.0.0"
 """What a simulated provider calls its version: no released provider has it."""
@@ -47,7 +44,7 @@ class SimulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
             ValueError: when that variable cannot be read.
         """
         self._cloud = cloud
-        self._failures = Failures([*fail_at, *FailAt.parse(os.environ.get(FAIL_VARIABLE, ""))])
+        self._failures = Failures([*fail_at, *told_to_fail()])
         self._facts = _facts(cloud, {})
 
     # The provider itself
