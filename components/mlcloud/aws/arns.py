@@ -1,8 +1,12 @@
 """Amazon resource names that are known before the resource is there."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from mlcloud.core.scope import Scope
+
+# SageMaker's own names (https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html).
+TRAINING_LOG_GROUP: Final = "/aws/sagemaker/TrainingJobs"
 
 # https://docs.aws.amazon.com/general/latest/gr/aws-arns.html, "partition"; botocore/data/partitions.json.
 _PARTITIONS = (("cn-", "aws-cn", "amazonaws.com.cn"), ("us-gov-", "aws-us-gov", "amazonaws.com"))
@@ -44,3 +48,8 @@ def bucket_arn(scope: Scope, bucket: str) -> str:
 def log_group_arns(scope: Scope, groups: Sequence[str]) -> list[str]:
     """Return the names of log groups and of the streams in them."""
     return [arn(scope, "logs", f"log-group:{group}{tail}") for group in groups for tail in ("", ":*")]
+
+
+def endpoint_log_group(endpoint_name: str) -> str:
+    """Return the name of the log group that SageMaker writes an endpoint's log to."""
+    return f"/aws/sagemaker/Endpoints/{endpoint_name}"

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 
 import pulumi
 
-from mlcloud.aws.arns import arn, log_group_arns
-from mlcloud.aws.logs import TRAINING_LOG_GROUP, endpoint_log_group
+from mlcloud.aws.arns import TRAINING_LOG_GROUP, arn, endpoint_log_group, log_group_arns
 from mlcloud.aws.policies import Statement, document
 from mlcloud.core.scope import Scope
 

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import iam
 
-from mlcloud.aws.arns import arn, log_group_arns
+from mlcloud.aws.arns import TRAINING_LOG_GROUP, arn, endpoint_log_group, log_group_arns
 from mlcloud.aws.deployer import deployer_documents
-from mlcloud.aws.logs import TRAINING_LOG_GROUP, endpoint_log_group
 from mlcloud.aws.placement import Placement
 from mlcloud.aws.policies import Statement, document, trust
 from mlcloud.core.options import child_options

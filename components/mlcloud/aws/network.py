@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
-from pulumi_aws import cloudwatch, ec2, iam, vpc
+from pulumi_aws import ec2, iam, vpc
 
 from mlcloud.aws.arns import arn, log_group_arns, partition_of
-from mlcloud.aws.logs import retention_days
+from mlcloud.aws.logs import declare_log_group, retention_problem
 from mlcloud.aws.placement import Placement
 from mlcloud.aws.policies import Statement, document, trust
 from mlcloud.core.args import validate, within
@@ -39,7 +39,7 @@ class ManagedNetwork:
         cidr: Its addresses, a private block of /16 to /24. Default `10.20.0.0/16`.
         services: AWS services that are reached by interface endpoints. Each costs by the hour and zone.
             Default: what training and serving need.
-        log_retention_days: Flow logs are kept for so many days. Default 365.
+        log_retention_days: Flow logs are kept for so many days, one of CloudWatch's numbers. Default 365.
     """
 
     zones: Sequence[str]
@@ -91,6 +91,7 @@ class AwsNetworkArgs:
                 "The network",
                 within("network.zones", len(self.network.zones), low=_ZONES_MIN, high=_ZONES_MAX),
                 _cidr_problem(self.network.cidr),
+                retention_problem("network.log_retention_days", self.network.log_retention_days),
             )
         elif isinstance(self.network, ExistingNetwork):
             validate(
@@ -185,13 +186,13 @@ class AwsNetwork(pulumi.ComponentResource):
         """Keep who talked to whom (https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html)."""
         scope = self._scope
         group_name = f"/mlcloud/{scope.project}/{scope.stack}/flow-logs"
-        group = cloudwatch.LogGroup(
+        group = declare_log_group(
             f"{name}-flow-logs",
             name=group_name,
-            retention_in_days=retention_days(network.log_retention_days),
-            kms_key_id=network.key_arn,
-            tags=scope.tags,
-            opts=self._options(),
+            scope=scope,
+            retention_days=network.log_retention_days,
+            key_arn=network.key_arn,
+            parent=self,
         )
         role = iam.Role(
             f"{name}-flow-logs-role",
