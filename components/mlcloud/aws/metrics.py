@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final, Generic, Literal, TypeVar
 
+import pulumi
+
 from mlcloud.aws.instances import gpus_of, vcpus_of
 from mlcloud.core.errors import UserError
 
@@ -46,7 +48,7 @@ class InstanceEndpoint:
     """
 
     kind: ClassVar[Kind] = "instance"
-    endpoint_name: str
+    endpoint_name: pulumi.Input[str]
     variant_name: str
     instance_type: str
 
@@ -61,7 +63,7 @@ class ServerlessEndpoint:
     """
 
     kind: ClassVar[Kind] = "serverless"
-    endpoint_name: str
+    endpoint_name: pulumi.Input[str]
     variant_name: str
 
 
@@ -76,7 +78,7 @@ class AsynchronousEndpoint:
     """
 
     kind: ClassVar[Kind] = "asynchronous"
-    endpoint_name: str
+    endpoint_name: pulumi.Input[str]
     variant_name: str
     instance_type: str
 
@@ -90,7 +92,7 @@ class EventRule:
     """
 
     kind: ClassVar[Kind] = "event-rule"
-    rule_name: str
+    rule_name: pulumi.Input[str]
 
 
 Endpoint = InstanceEndpoint | ServerlessEndpoint | AsynchronousEndpoint
@@ -127,7 +129,7 @@ class Metric(Generic[Source_contra]):
     per: Literal["machine", "vcpu", "gpu"] = "machine"
     scaling_metric_type: str | None = None
 
-    def dimensions(self, source: Source_contra) -> dict[str, str]:
+    def dimensions(self, source: Source_contra) -> dict[str, pulumi.Input[str]]:
         """Return the dimensions of the metric as this source publishes it.
 
         Raises:
@@ -139,12 +141,10 @@ class Metric(Generic[Source_contra]):
                 f"{' with a GPU' if self.per == 'gpu' else ''}, not by {_words(source)}: nothing would ever "
                 f"see a value. See {self.source}."
             )
-        values = {
-            "EndpointName": getattr(source, "endpoint_name", None),
-            "VariantName": getattr(source, "variant_name", None),
-            "RuleName": getattr(source, "rule_name", None),
-        }
-        return {name: str(values[name]) for name in self.dimension_names}
+        if isinstance(source, EventRule):
+            return {"RuleName": source.rule_name}
+        values = {"EndpointName": source.endpoint_name, "VariantName": source.variant_name}
+        return {name: values[name] for name in self.dimension_names}
 
     def is_published_by(self, source: Endpoint | EventRule) -> bool:
         """Return whether there are ever values of the metric for this source."""
