@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if command == "serve":
         from mlcloud_trainer.serving.main import main as serve
 
-        return serve()
+        return serve(rest)
     if command in ("-h", "--help"):
         sys.stdout.write(USAGE)
         return 0
