@@ -9,6 +9,7 @@ import pulumi
 from pulumi_aws import cloudwatch, sagemaker
 
 from mlcloud.aws.alarms import Alarm
+from mlcloud.aws.arns import endpoint_log_group
 from mlcloud.aws.capacity import AsynchronousCapacity, Capacity, InstanceCapacity, ServerlessCapacity
 from mlcloud.aws.logs import declare_log_group, retention_problem
 from mlcloud.aws.metrics import LATENCY, SERVER_ERRORS, Endpoint
@@ -104,7 +105,7 @@ class AwsEndpoint(pulumi.ComponentResource):
         configuration = self._configuration(name, args, endpoint_name)
         log_group = declare_log_group(
             f"{name}-logs",
-            name=f"/aws/sagemaker/Endpoints/{endpoint_name}",
+            name=endpoint_log_group(endpoint_name),
             scope=scope,
             retention_days=args.log_retention_days,
             key_arn=args.log_key_arn,
