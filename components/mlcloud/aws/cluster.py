@@ -61,7 +61,7 @@ class AwsClusterArgs:
         accelerators: GPUs of one machine.
         max_machines: Most machines at once, of the smallest type that has these GPUs.
         placement: Private subnets and security groups; machines get no public address.
-        key_arn: Key of volumes, logs and objects. Machines need a grant on it.
+        key_arn: Key of logs and of the buckets' objects.
         image_uri: The image that jobs run, by digest.
         data_bucket_arn: The bucket that jobs read.
         models_bucket_arn: The bucket that jobs write.
@@ -282,10 +282,11 @@ class AwsCluster(pulumi.ComponentResource):
         )
 
     def _launch_template(self, name: str, args: AwsClusterArgs) -> ec2.LaunchTemplate:
-        """Declare what Batch leaves open: IMDSv2 out of containers' reach, own key, no public address."""
+        """Declare what Batch leaves open: IMDSv2 out of containers' reach, encrypted disks, no address."""
+        # With AWS's key: one's own would need a grant to a role that a fresh account does not have yet
+        # (https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html).
         volume = ec2.LaunchTemplateBlockDeviceMappingEbsArgs(
             encrypted="true",
-            kms_key_id=args.key_arn,
             volume_size=args.disk_gb,
             volume_type="gp3",
             delete_on_termination="true",
