@@ -1,4 +1,4 @@
-"""A stack of the simulated AWS on the embedded engine, and a program with one of each of the chain's kinds."""
+"""A stack of the simulated AWS on the embedded engine, and a program of the chain's kinds of resource."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -6,12 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pulumi_aws as aws
+import pytest
 from mlcloud.embedded.engine import Engine, Target
 from mlcloud.embedded.events import Diagnostic, Event, ResourceEnded
 from mlcloud.embedded.plan import Plan
 from mlcloud.simulated import providers_for
 
 from support.engine import MemoryState
+
+AWS_SDK = pytest.mark.filterwarnings(r"ignore:\S+ has been deprecated in favor of:DeprecationWarning")
+"""For tests that import modules of pulumi-aws: each warns of the deprecated classes that it declares."""
 
 
 class SimulatedStack:

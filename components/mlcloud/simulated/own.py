@@ -4,7 +4,7 @@ import dataclasses
 import types
 import typing
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, cast, runtime_checkable
+from typing import Any, cast
 
 from typing_extensions import override
 
@@ -14,20 +14,13 @@ from mlcloud.provider.fields import fields_of
 from mlcloud.provider.resource import Context, Resource
 from mlcloud.provider.server import make_servicer
 from mlcloud.provider.servicer import Servicer
-from mlcloud.simulated.cloud import digits, urn_name
+from mlcloud.simulated.aws import ACCOUNT
+from mlcloud.simulated.aws.own import OWN
+from mlcloud.simulated.cloud import Facts, Templates, digits, urn_name
 from mlcloud.simulated.failures import FailAt, Failures, told_to_fail
 
 _NAMES = ("id", "arn", "name", "uri")
 """Outputs that identify a resource, the best first."""
-
-
-@runtime_checkable
-class Simulates(Protocol):
-    """A resource that knows what its outputs would look like."""
-
-    def simulate(self, new: Any) -> Mapping[str, object]:
-        """Outputs (Python names) of a simulated apply; what is left out is made up from its type."""
-        ...
 
 
 class SimulatedOwn(Servicer):
@@ -93,41 +86,52 @@ class _SimulatedResource(Resource[Any, Any], token="mlcloud:simulated:Resource")
             raise ResourceError(f"The {operation} of {name} failed, as it was told to.")
 
     def _outputs(self, new: Any, old: Any | None) -> Any:
-        certain = dict(self._real.preview(new, old))
-        if isinstance(self._real, Simulates):
-            certain |= self._real.simulate(new)
+        certain = self._real.preview(new, old)
+        inputs = {field.name: getattr(new, field.name) for field in dataclasses.fields(new)}
+        templates = self._templates(inputs)
+        looks = OWN.get(self.definition.token, {})
         found: dict[str, object] = {}
         for field in fields_of(self.definition.outputs):
-            given = getattr(new, field.name, None)
-            if field.name in certain:
-                found[field.name] = certain[field.name]
+            name = field.name
+            if name in certain:
+                found[name] = certain[name]
             elif field.options.stable and old is not None:
-                found[field.name] = getattr(old, field.name)
+                found[name] = getattr(old, name)
+            elif name in looks:
+                found[name] = templates.render(looks[name])
+            elif inputs.get(name) is not None:
+                found[name] = inputs[name]
             else:
-                found[field.name] = _made_up(field.type, field.name, repr(new)) if given is None else given
+                found[name] = _made_up(field.type, name, templates)
+            templates.known[name] = found[name]
         return self.definition.outputs(**found)
 
+    def _templates(self, inputs: Mapping[str, object]) -> Templates:
+        """Digits follow from what a replacement is made for: the same run has the same model."""
+        kept = {
+            field.name: inputs[field.name]
+            for field in fields_of(self.definition.inputs)
+            if field.options.replace
+        }
+        region = inputs.get("region")
+        facts = Facts(
+            account=ACCOUNT, region=region if isinstance(region, str) else "", words={"partition": "aws"}
+        )
+        return Templates(facts, inputs, f"{self.definition.token} {kept!r}")
 
-def _made_up(hint: Any, name: str, seed: str) -> object:
-    """A value of a type that looks right under this name and is another one for other inputs."""
+
+def _made_up(hint: Any, name: str, templates: Templates) -> object:
+    """A value of a type that looks right under this name."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if type(None) in arguments or hint is Any or hint is object:
-        return None
+    if origin in (typing.Union, types.UnionType):
+        # An update that succeeds leaves nothing open.
+        return _made_up(next(item for item in arguments if item is not type(None)), name, templates)
     if origin is typing.Literal:
         return arguments[0]
-    if origin in (typing.Union, types.UnionType):
-        return _made_up(arguments[0], name, seed)
     if dataclasses.is_dataclass(hint):
         record = cast("type[Any]", hint)
-        return record(**{field.name: _made_up(field.type, field.name, seed) for field in fields_of(record)})
+        parts = {field.name: _made_up(field.type, field.name, templates) for field in fields_of(record)}
+        return record(**parts)
     if hint is str:
-        return _text(name, seed)
-    return cast("type[Any]", origin or hint)()
-
-
-def _text(name: str, seed: str) -> str:
-    if "sha256" in name or name.endswith("digest"):
-        return digits(f"{name} {seed}", 64)
-    if name.endswith(("url", "uri")):
-        return f"https://simulated.invalid/{digits(f'{name} {seed}', 12)}"
-    return f"{name.replace('_', '-')}-{digits(f'{name} {seed}', 7)}"
+        return templates.render("{long}" if name.endswith(("sha256", "digest")) else f"{name}-{{seven}}")
+    return None if hint in (Any, object) else cast("type[Any]", origin or hint)()
