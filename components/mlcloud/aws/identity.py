@@ -28,6 +28,8 @@ class AwsIdentityArgs:
         repository_arn: ECR repository of the trainer's image.
         endpoint_name: Name of the endpoint that will serve.
         placement: Subnets and security groups of what runs. Default: none, and no right to join a network.
+        answers: Where an asynchronous endpoint writes its answers, as ARNs of objects, `.../answers/*`.
+            Default: nowhere.
     """
 
     scope: Scope
@@ -37,6 +39,7 @@ class AwsIdentityArgs:
     repository_arn: pulumi.Input[str]
     endpoint_name: str
     placement: Placement | None = None
+    answers: Sequence[pulumi.Input[str]] = ()
 
 
 class AwsIdentity(pulumi.ComponentResource):
@@ -153,6 +156,17 @@ def _endpoint(args: AwsIdentityArgs) -> list[Statement]:
             sid="ReadModels",
             actions=["s3:GetObject"],
             resources=[pulumi.Output.concat(args.models_bucket_arn, "/*")],
+        ),
+        *(
+            [
+                Statement(
+                    sid="Answer",
+                    actions=["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload"],
+                    resources=args.answers,
+                )
+            ]
+            if args.answers
+            else []
         ),
         *_key(args, ["kms:Decrypt", "kms:GenerateDataKey*", "kms:DescribeKey"]),
         *_image(args),
