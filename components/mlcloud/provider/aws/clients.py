@@ -1,5 +1,6 @@
 """AWS's API by boto3, which has no types: one typed door, and AWS's errors in words."""
 
+import functools
 import importlib
 import threading
 from collections.abc import Iterator
@@ -48,7 +49,7 @@ class AwsError(ResourceError):
 
 
 class Clients:
-    """AWS's services in one region, by the default chain of credentials; made for one operation.
+    """AWS's services in one region, by the default chain of credentials.
 
     boto3 is imported here and nowhere else, when an operation starts.
     """
@@ -130,6 +131,12 @@ class Clients:
             ) from None
         except self._exceptions.BotoCoreError as error:
             raise ResourceError(f"AWS could not be asked ({operation}): {error}") from None
+
+
+@functools.cache
+def clients_in(region: str) -> Clients:
+    """AWS in a region: one for the process, for reading a service's model takes longer than asking it."""
+    return Clients(region)
 
 
 def tag_list(tags: dict[str, str]) -> list[dict[str, str]] | None:

@@ -8,7 +8,7 @@ from typing_extensions import override
 from mlcloud.provider.aws import endpoint_change as change
 from mlcloud.provider.aws import endpoint_history as history
 from mlcloud.provider.aws import endpoint_scaling as scaling
-from mlcloud.provider.aws.clients import AwsError, Clients
+from mlcloud.provider.aws.clients import AwsError, Clients, clients_in
 from mlcloud.provider.aws.endpoint_inputs import DEFAULT_TIMEOUT_S, EndpointInputs, EndpointOutputs
 from mlcloud.provider.errors import Cancelled, Problem, ResourceError, Unhealthy
 from mlcloud.provider.resource import Context, Resource
@@ -55,14 +55,14 @@ class Endpoint(
     @override
     def create(self, context: Context, new: EndpointInputs) -> tuple[str, EndpointOutputs]:
         """Make it, or go on with the endpoint of this name that an interrupted update left."""
-        return new.name, _run(context, Clients(new.region), new, {}, ())
+        return new.name, _run(context, clients_in(new.region), new, {}, ())
 
     @override
     def read(
         self, context: Context, identifier: str, inputs: EndpointInputs, outputs: EndpointOutputs
     ) -> EndpointOutputs | None:
         """Gone when there is no such endpoint; ill when it does not run its configuration."""
-        clients = Clients(outputs.region)
+        clients = clients_in(outputs.region)
         found = change.describe(clients, outputs.name)
         if found is None:
             return None
@@ -82,12 +82,12 @@ class Endpoint(
         new: EndpointInputs,
     ) -> EndpointOutputs:
         """Move the traffic to another configuration; what is live afterwards decides."""
-        return _run(context, Clients(new.region), new, old.tags, outputs.config_names)
+        return _run(context, clients_in(new.region), new, old.tags, outputs.config_names)
 
     @override
     def delete(self, context: Context, identifier: str, outputs: EndpointOutputs) -> None:
         """End it, then its configurations and their models; data and archives of models stay."""
-        clients = Clients(outputs.region)
+        clients = clients_in(outputs.region)
         scaling.deregister(clients, scaling.targets(clients, outputs.name, outputs.variant_names))
         change.delete(context, clients, outputs.name, DEFAULT_TIMEOUT_S)
         history.clean(context, clients, outputs.name, outputs.config_names, keep=0, live=None)

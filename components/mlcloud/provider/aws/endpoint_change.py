@@ -17,7 +17,7 @@ from mlcloud.provider.resource import Context
 IN_SERVICE: Final = "InService"
 FAILED: Final = "Failed"
 MOVING: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
-_FIRST_POLL_S: Final = 0.5
+_FIRST_POLL_S: Final = 0.25
 _LONGEST_POLL_S: Final = 15.0
 _POLL_GROWTH: Final = 1.5
 # SageMaker keeps `MaximumExecutionTimeoutInSeconds` itself; this is for the way back.
@@ -80,6 +80,12 @@ def update(
         wanted: the configuration that is to run.
         scaled: whether the number of machines belongs to autoscaling.
     """
+    if any("ServerlessConfig" in variant for variant in variants(wanted).values()):
+        # It has no machines to keep the number of, and guardrails are for the other kinds
+        # (https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails.html).
+        config = new.endpoint_config_name
+        clients.call("sagemaker", "update_endpoint", EndpointName=new.name, EndpointConfigName=config)
+        return
     excluded = [
         {"VariantPropertyType": kind}
         for kind, declared in _RETAINED.items()

@@ -1,7 +1,8 @@
 """What scales an endpoint's variants: put aside where SageMaker demands it, and put back as it was.
 
-SageMaker refuses another instance type, and the end of an endpoint, while a variant is a registered target of
-Application Auto Scaling; deregistering a target deletes its policies and scheduled actions
+SageMaker refuses another instance type while a variant is a registered target of Application Auto Scaling
+(https://docs.aws.amazon.com/sagemaker/latest/dg/endpoint-scaling-update.html); deregistering a target deletes
+its policies and scheduled actions
 (https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DeregisterScalableTarget.html).
 """
 

@@ -196,6 +196,4 @@ def put_report(clients: Clients, archive_uri: str, model: ArchivedModel, kms_key
 
 def _encryption(kms_key_arn: str | None) -> dict[str, Any]:
     """How a new object is encrypted; without a key, as its bucket says."""
-    if kms_key_arn is None:
-        return {}
-    return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_arn, "BucketKeyEnabled": True}
+    return {} if kms_key_arn is None else {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key_arn}

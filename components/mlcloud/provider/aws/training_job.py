@@ -18,7 +18,7 @@ LOG_GROUP: Final = "/aws/sagemaker/TrainingJobs"
 ENDED: Final = ("Completed", "Failed", "Stopped")
 _CHANNEL: Final = "train"
 # A short run is seen at once; a long one is asked about four times a minute, far below any rate limit.
-_FIRST_POLL_S: Final = 0.5
+_FIRST_POLL_S: Final = 0.25
 _LONGEST_POLL_S: Final = 15.0
 _POLL_GROWTH: Final = 1.5
 # A container has two minutes between SIGTERM and SIGKILL (StopTrainingJob's reference page).

@@ -7,7 +7,7 @@ from typing import Any
 from typing_extensions import override
 
 from mlcloud.provider.aws import model_archive, training_job
-from mlcloud.provider.aws.clients import Clients
+from mlcloud.provider.aws.clients import Clients, clients_in
 from mlcloud.provider.aws.training_inputs import TrainingRunInputs, TrainingRunOutputs
 from mlcloud.provider.errors import Problem, ResourceError, Unhealthy
 from mlcloud.provider.resource import Context, Resource
@@ -54,14 +54,14 @@ class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlclou
     @override
     def create(self, context: Context, new: TrainingRunInputs) -> tuple[str, TrainingRunOutputs]:
         """Train, or take over the job of the same name; then the gate, then the bucket."""
-        return _name(new), _train(context, Clients(new.region), new, retry=False)
+        return _name(new), _train(context, clients_in(new.region), new, retry=False)
 
     @override
     def read(
         self, context: Context, identifier: str, inputs: TrainingRunInputs, outputs: TrainingRunOutputs
     ) -> TrainingRunOutputs | None:
         """Gone when the model is, or is another one."""
-        clients = Clients(outputs.region)
+        clients = clients_in(outputs.region)
         if outputs.status == PUBLISHED:
             return outputs if _is_published(clients, inputs, outputs) else None
         found = training_job.describe(clients, outputs.run_name)
@@ -84,7 +84,7 @@ class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlclou
         new: TrainingRunInputs,
     ) -> TrainingRunOutputs:
         """Ask the gate again; pick up a job that went on, and start again one that was seen to fail."""
-        clients = Clients(new.region)
+        clients = clients_in(new.region)
         if outputs.status == PUBLISHED and _is_published(clients, new, outputs):
             pass_gate(new.gate, outputs.metrics or {}, outputs.report)
             return outputs
@@ -94,7 +94,7 @@ class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlclou
     def delete(self, context: Context, identifier: str, outputs: TrainingRunOutputs) -> None:
         """Stop a job that runs; the record of an ended one costs nothing and stays, as does the model."""
         if outputs.status != PUBLISHED:
-            training_job.end(context, Clients(outputs.region), outputs.run_name)
+            training_job.end(context, clients_in(outputs.region), outputs.run_name)
 
 
 def _name(new: TrainingRunInputs) -> str:
