@@ -27,7 +27,6 @@ STAND_IN = "localhost/mlcloud-debian-python"
 DEBIAN = "bookworm"
 PULL_LIMIT_S, BASE_LIMIT_S, BUILD_LIMIT_S = 300, 900, 1800
 
-_CERTIFICATES = ("SSL_CERT_FILE", "PIP_CERT")
 _PASSED_ON = ("PIP_INDEX_URL", "UV_DEFAULT_INDEX")
 
 
@@ -152,12 +151,10 @@ def build_command(target: str, arguments: Mapping[str, str]) -> list[str]:
     """The command that builds one target; this machine's certificates are lent to the build, not kept."""
     command = ["buildah", "bud", "--isolation", "chroot", "--layers", "--file", str(DOCKERFILE)]
     command += ["--target", target, "--tag", f"{IMAGE}:{target}"]
-    lent = dict(arguments) | {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
-    for name in _CERTIFICATES:
-        if path := os.environ.get(name):
-            lent[name] = path
-            command += ["--volume", f"{path}:{path}:ro"]
-    for name, value in lent.items():
+    if certificates := os.environ.get("SSL_CERT_FILE"):
+        command += ["--secret", f"id=certificates,src={certificates}"]
+    lent = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    for name, value in (lent | dict(arguments)).items():
         command += ["--build-arg", f"{name}={value}"]
     return [*command, "."]
 

@@ -112,7 +112,7 @@ def server_environment(variables: Mapping[str, str | Path | int]) -> dict[str, s
 def server_command() -> list[str]:
     """What starts the server: this environment's package, or the command that a variable states.
 
-    The stated command is split as a shell splits it. It must become the server process itself, because signals
+    The stated command is split as a shell splits it. It must become the server process itself, for signals
     go to it and its /proc entry is read; keep inherited sockets; and see the tests' temporary folders.
     """
     stated = shlex.split(os.environ.get(_COMMAND_VARIABLE, ""))
