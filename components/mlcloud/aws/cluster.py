@@ -281,7 +281,7 @@ class AwsCluster(pulumi.ComponentResource):
             opts=self._options,
         )
 
-    def _launch_template(self, name: str, args: AwsClusterArgs) -> ec2.LaunchTemplate:
+    def _launch_template(self, name: str, args: AwsClusterArgs) -> "ec2.LaunchTemplate":
         """Declare what Batch leaves open: IMDSv2 out of containers' reach, encrypted disks, no address."""
         # With AWS's key: one's own would need a grant to a role that a fresh account does not have yet
         # (https://docs.aws.amazon.com/autoscaling/ec2/userguide/key-policy-requirements-EBS-encryption.html).
