@@ -1,6 +1,8 @@
 """Endpoints of SageMaker over the plugin's gRPC, against moto and what it lacks."""
 
 import hashlib
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -433,3 +435,34 @@ def test_a_revision_has_a_content_hash_and_is_never_the_same_twice(plugin: Plugi
 def test_a_revision_of_a_long_name_still_fits(plugin: Plugin) -> None:
     name = plugin.resource(REVISION).create({"prefix": "x" * 63, "content": {"model": "a"}})["name"]
     assert len(name) == 63
+
+
+def test_maintenance_by_aws_is_no_illness(cloud: aws.Cloud, plugin: Plugin, name: str) -> None:
+    endpoint = served(cloud, plugin, name)
+    cloud.endpoint(name).endpoint_status = "SystemUpdating"
+    assert endpoint.read() == endpoint.outputs
+
+
+def test_starting_checking_and_previewing_import_no_sdk_of_a_cloud() -> None:
+    script = """
+import sys
+from mlcloud.provider.engine import Engine
+from mlcloud.provider.server import make_servicer
+from mlcloud.provider.protocol import provider_pb2
+from mlcloud.provider.values import encode
+
+servicer = make_servicer(Engine(None))
+assert servicer.GetSchema(None, None).schema.count("mlcloud:aws:") >= 3
+urn = "urn:pulumi:dev::project::mlcloud:aws:Endpoint::one"
+given = encode({"name": "a", "region": "eu-central-1", "endpointConfigName": "b"})
+assert not servicer.Check(provider_pb2.CheckRequest(urn=urn, news=given), None).failures
+servicer.Create(provider_pb2.CreateRequest(urn=urn, properties=given, preview=True), None)
+servicer.Diff(provider_pb2.DiffRequest(urn=urn, old_inputs=given, news=given, olds=encode({
+    "name": "a", "region": "eu-central-1", "endpointConfigName": "b", "arn": "c", "url": "d",
+    "status": "InService", "variantNames": [], "configNames": []})), None)
+print(sorted(name for name in sys.modules if name.split(".")[0] in ("boto3", "botocore")))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -1,6 +1,7 @@
 """An endpoint of SageMaker: changes are proven by what is live, and nothing that is live is ever deleted."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from typing_extensions import override
@@ -70,7 +71,7 @@ class Endpoint(
         reason = _illness(found, inputs.endpoint_config_name)
         if reason is not None:
             raise Unhealthy(identifier, seen, [f"{reason} The next update mends it."])
-        return seen
+        return replace(seen, status=change.IN_SERVICE)
 
     @override
     def update(
@@ -203,7 +204,7 @@ def _illness(found: Mapping[str, Any], config_name: str) -> str | None:
     """What is wrong with an endpoint; None when it runs the configuration."""
     name, status, live = found["EndpointName"], found["EndpointStatus"], found["EndpointConfigName"]
     cause = f": {str(found['FailureReason']).strip()}" if found.get("FailureReason") else ""
-    if status != change.IN_SERVICE:
+    if status not in (change.IN_SERVICE, change.MAINTENANCE):
         return f"The endpoint {name} is {status}{cause}."
     if live != config_name:
         return (

@@ -16,7 +16,9 @@ from mlcloud.provider.resource import Context
 
 IN_SERVICE: Final = "InService"
 FAILED: Final = "Failed"
-MOVING: Final = ("Creating", "Updating", "SystemUpdating", "RollingBack", "Deleting")
+# AWS's own upkeep: it serves as before.
+MAINTENANCE: Final = "SystemUpdating"
+MOVING: Final = ("Creating", "Updating", MAINTENANCE, "RollingBack", "Deleting")
 _FIRST_POLL_S: Final = 0.25
 _LONGEST_POLL_S: Final = 15.0
 _POLL_GROWTH: Final = 1.5

@@ -23,6 +23,7 @@ _LONGEST_POLL_S: Final = 15.0
 _POLL_GROWTH: Final = 1.5
 # A container has two minutes between SIGTERM and SIGKILL (StopTrainingJob's reference page).
 _STOP_LIMIT_S: Final = 600.0
+_STOP_POLL_S: Final = 1.0
 
 
 def describe(clients: Clients, name: str) -> dict[str, Any] | None:
@@ -99,11 +100,17 @@ def submit(clients: Clients, new: TrainingRunInputs, name: str) -> None:
             raise
 
 
-def remove(clients: Clients, name: str) -> None:
+def remove(context: Context, clients: Clients, name: str) -> None:
     """Remove the record of an ended job, so that its name can be used again."""
     clients.call("sagemaker", "delete_training_job", TrainingJobName=name)
+    deadline = time.monotonic() + _STOP_LIMIT_S
     while describe(clients, name) is not None:
-        time.sleep(_FIRST_POLL_S)
+        if time.monotonic() > deadline:
+            raise ResourceError(
+                f"The record of the training job {name} was deleted and is still there after "
+                f"{_STOP_LIMIT_S:g} s. Run the update again."
+            )
+        context.pause(_STOP_POLL_S)
 
 
 def follow(context: Context, clients: Clients, name: str, limit_s: float | None) -> dict[str, Any]:
@@ -159,7 +166,7 @@ def end(context: Context, clients: Clients, name: str) -> dict[str, Any] | None:
                 "Look at it in SageMaker, and run the update again."
             )
         context.log(f"Waiting until the training job {name} has stopped.", ephemeral=True)
-        context.pause(_FIRST_POLL_S)
+        context.pause(_STOP_POLL_S)
         found = describe(clients, name)
     return found
 

@@ -135,7 +135,7 @@ def _train(context: Context, clients: Clients, new: TrainingRunInputs, *, retry:
             "run the update again: it starts the same run anew."
         )
         raise Unhealthy(name, _outputs(new, found, FAILED), [reason])
-    return _take(clients, new, found)
+    return _take(context, clients, new, found)
 
 
 def _submit_where_needed(
@@ -160,7 +160,7 @@ def _submit_where_needed(
         context.log(f"{training_job.failure(found, new)} Starting it again.", severity="warning")
     else:
         return
-    training_job.remove(clients, name)
+    training_job.remove(context, clients, name)
     training_job.submit(clients, new, name)
 
 
@@ -168,10 +168,12 @@ def _artifact(found: dict[str, Any]) -> str:
     return str(found["ModelArtifacts"]["S3ModelArtifacts"])
 
 
-def _take(clients: Clients, new: TrainingRunInputs, found: dict[str, Any]) -> TrainingRunOutputs:
+def _take(
+    context: Context, clients: Clients, new: TrainingRunInputs, found: dict[str, Any]
+) -> TrainingRunOutputs:
     """The gate, and the model under its hash in the bucket."""
     source = _artifact(found)
-    model = _usable_model(clients, new, found)
+    model = _usable_model(context, clients, new, found)
     pass_gate(new.gate, model.metrics, model_archive.put_report(clients, source, model, new.kms_key_arn))
     model_archive.publish(clients, source, model, new.models_bucket, new.kms_key_arn)
     return replace(
@@ -185,7 +187,7 @@ def _take(clients: Clients, new: TrainingRunInputs, found: dict[str, Any]) -> Tr
 
 
 def _usable_model(
-    clients: Clients, new: TrainingRunInputs, found: dict[str, Any]
+    context: Context, clients: Clients, new: TrainingRunInputs, found: dict[str, Any]
 ) -> model_archive.ArchivedModel:
     """What the job made. Where it is no use, its record goes, so that the next update trains again."""
     source, name = _artifact(found), str(found["TrainingJobName"])
@@ -197,7 +199,7 @@ def _usable_model(
                 f"not {new.data_sha256}: {new.data_uri} is other data. Give each file a key of its own."
             )
     except model_archive.BadModelError as error:
-        training_job.remove(clients, name)
+        training_job.remove(context, clients, name)
         raise ResourceError(f"{error} The next update trains again.") from None
     return model
 
