@@ -143,8 +143,11 @@ class AwsModel(pulumi.ComponentResource):
             opts=child_options(
                 self,
                 environment=scope.environment,
-                # A version that was live is history, and what a rollback needs.
-                extra=pulumi.ResourceOptions(retain_on_delete=scope.is_prod or None),
+                # A version that was live is history, and what a rollback needs. Little but the approval
+                # can change, and Cloud Control would try: any change registers another version.
+                extra=pulumi.ResourceOptions(
+                    retain_on_delete=scope.is_prod or None, replace_on_changes=["desiredState"]
+                ),
             ),
         )
         self.id = package.id
@@ -156,7 +159,11 @@ class AwsModel(pulumi.ComponentResource):
 
 
 def _package(group: sagemaker.ModelPackageGroup, args: AwsModelArgs) -> Any:
-    """The version's properties in CloudFormation's words; another model or image makes another version."""
+    """The version's properties in CloudFormation's words.
+
+    Tags are the group's: SageMaker refuses a version's own
+    (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateModelPackage.html).
+    """
     model = args.model
     return {
         "ModelPackageGroupName": group.model_package_group_name,
@@ -171,7 +178,6 @@ def _package(group: sagemaker.ModelPackageGroup, args: AwsModelArgs) -> Any:
         "CustomerMetadataProperties": pulumi.Output.all(
             sha256=model.sha256, version=model.label, metrics=args.metrics
         ).apply(_metadata),
-        "Tags": [{"Key": key, "Value": value} for key, value in sorted(args.scope.tags.items())],
     }
 
 
