@@ -244,3 +244,27 @@ def test_functions_are_answered_and_others_refused_by_name(tmp_path: Path) -> No
     }
     told = stack.refused(lambda: aws.ec2.get_ami(most_recent=True))
     assert "does not answer aws:ec2/getAmi:getAmi" in told and "getCallerIdentity" in told
+
+
+def test_a_prefix_makes_a_name(tmp_path: Path) -> None:
+    stack = SimulatedStack(tmp_path)
+    stack.up(lambda: aws.batch.ComputeEnvironment("nodes", type="MANAGED", name_prefix="shop-"))
+    record = next(item for item in stack.state.snapshot.resources if item.name == "nodes")
+    assert "name" not in record.inputs
+    assert record.outputs["name"] == record.id and record.id.startswith("shop-")
+
+
+def test_cloud_control_replaces_what_cloudformation_calls_create_only(tmp_path: Path) -> None:
+    def program(image: str, approval: str) -> None:
+        state = {
+            "ModelApprovalStatus": approval,
+            "InferenceSpecification": {"Containers": [{"Image": image}]},
+        }
+        aws.cloudcontrol.Resource(
+            "version", type_name="AWS::SageMaker::ModelPackage", desired_state=json.dumps(state)
+        )
+
+    stack = SimulatedStack(tmp_path)
+    stack.up(lambda: program("a", "PendingManualApproval"))
+    assert stack.up(lambda: program("a", "Approved")) == {"update": 1}
+    assert stack.up(lambda: program("b", "Approved")) == {"create-replacement": 1, "delete-replaced": 1}

@@ -34,6 +34,7 @@ TYPES: Mapping[str, str] = {
     "aws:cloudwatch/eventRule:EventRule": "AWS::Events::Rule",
     "aws:cloudwatch/logGroup:LogGroup": "AWS::Logs::LogGroup",
     "aws:cloudwatch/logMetricFilter:LogMetricFilter": "AWS::Logs::MetricFilter",
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": "AWS::Logs::ResourcePolicy",
     "aws:cloudwatch/metricAlarm:MetricAlarm": "AWS::CloudWatch::Alarm",
     "aws:ec2/eip:Eip": "AWS::EC2::EIP",
     "aws:ec2/flowLog:FlowLog": "AWS::EC2::FlowLog",
@@ -65,6 +66,9 @@ TYPES: Mapping[str, str] = {
     "aws:sns/topicSubscription:TopicSubscription": "AWS::SNS::Subscription",
 }
 """Types whose CloudFormation twin is the same thing."""
+
+CLOUD_CONTROL = ("AWS::SageMaker::ModelPackage",)
+"""Types that are declared by Cloud Control, in CloudFormation's own names."""
 
 NAMES: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("AWS::ApplicationAutoScaling::ScalingPolicy", "ScalingTargetId"): (),
@@ -129,6 +133,8 @@ def table() -> tuple[dict[str, list[str]], list[str]]:
         found[token] = sorted(
             path for path in paths if not any(covers(other, path) for other in paths - {path})
         )
+    for cfn_type in CLOUD_CONTROL:
+        found[cfn_type] = create_only(cfn_type)
     return found, unmapped
 
 

@@ -68,6 +68,8 @@ class Cloud:
     """Output name, facts, inputs, renderer -> the value of an output that has no template; or ``None``."""
     replaces: Callable[[str], tuple[str, ...]]
     """Token -> the paths of inputs that force a replacement."""
+    inner_identity: Callable[[str, Properties], tuple[str, str]] = lambda _token, _inputs: ("", "")
+    """Token, inputs -> an input whose text forces a replacement in part, and that part; empty without one."""
     content: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Type token to more inputs that its digits follow from: what a digest is the digest of."""
     counters: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])

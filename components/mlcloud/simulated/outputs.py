@@ -30,9 +30,13 @@ def simulated(
     looks = cloud.looks.get(declaration.token) or cloud.fallback(declaration.token, given)
     counts = {name: _next(name, before) for name in cloud.counters.get(declaration.token, ())}
     templates.known.update(counts)
+    templates.known.update(_prefixed(given, templates))
     outputs = {**given, **counts}
     for name, member in declaration.outputs.items():
         if name in outputs and name not in looks.outputs:
+            continue
+        if name not in given and name in templates.known:
+            outputs[name] = templates.known[name]
             continue
         if name in looks.outputs:
             value = templates.render(looks.outputs[name])
@@ -42,8 +46,16 @@ def simulated(
             told = cloud.computed(name, facts, given, templates.render)
             outputs[name] = _empty(member) if told is None else told
     templates.known.update({name: value for name, value in outputs.items() if name not in templates.known})
-    identifier = templates.render(looks.id)
-    return identifier, outputs
+    return templates.render(looks.id), outputs
+
+
+def _prefixed(given: Properties, templates: Templates) -> Properties:
+    """The names that a provider makes of prefixes."""
+    return {
+        name: templates.render(f"{{{name}Prefix}}{{seventeen}}")
+        for name in ("name", "bucket")
+        if given.get(f"{name}Prefix") is not None and given.get(name) is None
+    }
 
 
 def _empty(member: Member) -> Any:
@@ -62,4 +74,5 @@ def seed_of(cloud: Cloud, token: str, urn: str, given: Properties) -> str:
         if "*" not in path:
             value = values.get_path(given, path)
             parts.append("" if value is values.MISSING else repr(values.plain(value)))
+    parts.append(cloud.inner_identity(token, given)[1])
     return "\0".join(parts)

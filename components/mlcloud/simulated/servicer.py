@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from mlcloud.core.errors import nearest
 from mlcloud.embedded import values
-from mlcloud.embedded.records import Properties
+from mlcloud.embedded.records import UNKNOWN, Properties
 from mlcloud.provider.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc
 from mlcloud.simulated.checks import InputProblem, problems_of
 from mlcloud.simulated.cloud import Cloud, Facts, InvokeError, Templates, urn_name, urn_type
@@ -118,10 +118,15 @@ class SimulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
         # (pulumi-terraform-bridge, pkg/tfbridge, nameRequiresDeleteBeforeReplace).
         fixed = bool(named) and news.get(named) is not None and olds.get(named) == news.get(named)
         fixed = fixed and olds.get(named) != self._auto_name(named, request.urn, olds)
+        replaces = self._cloud.replaces(declaration.token)
+        inner, before = self._cloud.inner_identity(declaration.token, olds)
+        _, after = self._cloud.inner_identity(declaration.token, news)
+        if before != after and UNKNOWN not in (before, after):
+            replaces = (*replaces, inner)
         return diff_response(
             olds,
             news,
-            self._cloud.replaces(declaration.token),
+            replaces,
             ignored=tuple(request.ignoreChanges),
             delete_first=fixed,
         )

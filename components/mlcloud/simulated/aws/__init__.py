@@ -1,5 +1,6 @@
 """The simulated AWS."""
 
+from mlcloud.simulated.aws.cloudcontrol import inner_identity
 from mlcloud.simulated.aws.functions import FUNCTIONS
 from mlcloud.simulated.aws.looks import LOOKS, computed, fallback
 from mlcloud.simulated.aws.replacements import replaces
@@ -23,6 +24,7 @@ AWS = Cloud(
     fallback=fallback,
     computed=computed,
     replaces=replaces,
+    inner_identity=inner_identity,
     counters={
         "aws:ec2/launchTemplate:LaunchTemplate": ("latestVersion",),
         "aws:batch/jobDefinition:JobDefinition": ("revision",),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from mlcloud.embedded.records import Properties
+from mlcloud.simulated.aws import cloudcontrol
 from mlcloud.simulated.cloud import Facts, Looks
 
 _HERE = "arn:{partition}:%s:{region}:{account}:%s"
@@ -100,6 +101,7 @@ LOOKS: Mapping[str, Looks] = {
         id="{dashboardName}", outputs={"dashboardArn": _GLOBAL % ("cloudwatch", "dashboard/{dashboardName}")}
     ),
     "aws:cloudwatch/logGroup:LogGroup": _here("logs", "log-group:{name}"),
+    "aws:cloudwatch/logResourcePolicy:LogResourcePolicy": Looks(id="{policyName}"),
     "aws:cloudwatch/eventRule:EventRule": _here("events", "rule/{name}"),
     "aws:cloudwatch/eventTarget:EventTarget": Looks(id="{rule}-{targetId}"),
     "aws:sns/topic:Topic": _here("sns", "{name}", id_="{arn}", owner="{account}"),
@@ -145,6 +147,8 @@ _OWNERS = frozenset({"accountId", "ownerId", "registryId"})
 
 def fallback(token: str, inputs: Mapping[str, Any]) -> Looks:
     """The looks of a type without a row: named after what it belongs to, or numbered."""
+    if token == cloudcontrol.RESOURCE:
+        return cloudcontrol.looks(inputs)
     _, module, kind = token.split(":")
     service = module.split("/")[0]
     for owner in ("name", "bucket"):

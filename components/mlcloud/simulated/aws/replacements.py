@@ -17,6 +17,7 @@ TERRAFORM: Mapping[str, tuple[tuple[str, ...], str]] = {
         ("name", "resourceId", "scalableDimension", "serviceNamespace"),
         _TERRAFORM + "appautoscaling/scheduled_action.go",
     ),
+    "aws:cloudcontrol/resource:Resource": (("typeName",), _TERRAFORM + "cloudcontrol/resource.go"),
     "aws:cloudwatch/eventTarget:EventTarget": (
         ("eventBusName", "rule", "targetId"),
         _TERRAFORM + "events/target.go",
@@ -91,6 +92,11 @@ def replaces(token: str) -> tuple[str, ...]:
 def is_known(token: str) -> bool:
     """Whether a source was asked about the type: of others, only the region is known to force one."""
     return token in TERRAFORM or token in _cloudformation()
+
+
+def create_only(cfn_type: str) -> tuple[str, ...]:
+    """What CloudFormation calls create-only of a type that is declared by Cloud Control, in its own names."""
+    return tuple(_cloudformation().get(cfn_type, ()))
 
 
 @functools.cache
