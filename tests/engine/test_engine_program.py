@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pulumi
 import pytest
+from mlcloud.embedded.backend import StateError
 from mlcloud.embedded.events import Diagnostic, Event, ResourceEnded, ResourceFailed
 from mlcloud.embedded.program import check_sdk_version, folder_program
 from mlcloud.embedded.records import EngineError, PendingOperation, ResourceRecord
@@ -483,6 +484,41 @@ def test_a_refresh_takes_what_changed_outside_into_the_state(stack: Stack) -> No
     event = next(item for item in stack.events if isinstance(item, ResourceEnded) and item.op == "update")
     assert [(item.path, item.old, item.new) for item in event.changes] == [("size", 1, 7)]
     assert stack.refresh().summary == {"same": 2}
+
+
+def test_a_refresh_warns_of_what_does_not_work_and_the_next_update_repairs_it(stack: Stack) -> None:
+    stack.up(lambda: Thing("a", size=1))
+    stack.provider.broken = {"a": "the lamp does not light"}
+    assert stack.refresh().ok
+    [warning] = [item for item in stack.events if isinstance(item, Diagnostic)]
+    assert (warning.severity, warning.message) == (
+        "warning",
+        "is there, but does not work: the lamp does not light",
+    )
+    stack.provider.broken = {}
+    assert stack.up(lambda: Thing("a", size=1)).summary == {"same": 1, "update": 1}
+    assert stack.resources["a"].init_errors == []
+
+
+def test_a_state_that_cannot_be_written_stops_the_update_before_anything_is_made(stack: Stack) -> None:
+    def refuse(_snapshot: object) -> None:
+        raise StateError("the disk is full")
+
+    stack.state.write = refuse
+    result = stack.up(lambda: [Thing("a"), Thing("b")])
+    assert not result.ok
+    assert set(stack.errors) == {"the disk is full"}
+    assert stack.provider.things == {}
+
+
+def test_a_history_that_cannot_be_written_does_not_undo_the_update(stack: Stack) -> None:
+    def refuse(_update: object) -> None:
+        raise StateError("the disk is full")
+
+    stack.state.add_history = refuse
+    result = stack.up(lambda: Thing("a"))
+    assert result.ok and "a" in stack.resources
+    assert [(item.severity, item.message) for item in result.diagnostics] == [("warning", "the disk is full")]
 
 
 def test_a_resource_to_be_retained_leaves_the_state_alone(stack: Stack) -> None:

@@ -87,35 +87,6 @@ def test_the_state_before_the_last_one_is_kept(state: StackState) -> None:
         state.read()
 
 
-def test_stacks_are_listed_by_project(tmp_path: Path, state: StackState) -> None:
-    backend = open_backend(tmp_path / "home")
-    assert backend.list_stacks() == []
-    for project, stack in (("shop", "prod"), ("shop", "dev"), ("other", "dev")):
-        backend.stack(project, stack).write(Snapshot())
-    (tmp_path / "home/.pulumi/stacks/shop/not a stack.json").write_text("{}")
-    assert [(ref.project, ref.stack) for ref in backend.list_stacks()] == [
-        ("other", "dev"),
-        ("shop", "dev"),
-        ("shop", "prod"),
-    ]
-    assert [ref.stack for ref in backend.list_stacks("shop")] == ["dev", "prod"]
-    assert backend.list_stacks("nobody") == []
-
-
-def test_removing_a_stack_leaves_nothing_of_it_and_nothing_else_is_touched(
-    tmp_path: Path, state: StackState
-) -> None:
-    open_backend(tmp_path / "home").stack("shop", "prod").write(Snapshot())
-    for _ in range(2):
-        state.write(snapshot_of("one"))
-    state.add_history(Update(kind="update", succeeded=True, start_time_s=0, resource_changes={}, config={}))
-    state.remove()
-    assert not state.exists()
-    left = {path.relative_to(tmp_path / "home").as_posix() for path in (tmp_path / "home").rglob("*.json*")}
-    assert left == {".pulumi/stacks/shop/prod.json"}
-    state.remove()
-
-
 def test_the_history_has_a_pair_of_files_for_each_update(tmp_path: Path, state: StackState) -> None:
     state.write(snapshot_of("one"))
     for succeeded in (False, True):

@@ -141,6 +141,7 @@ class ThingProvider:
         self._called("read", request, context)
         if request.id not in self.things:
             return provider_pb2.ReadResponse()
+        self._maybe_broken(request, request.id, context)
         return provider_pb2.ReadResponse(
             id=request.id, properties=values.to_struct(self.things[request.id]), inputs=request.inputs
         )

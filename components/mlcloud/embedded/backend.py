@@ -27,31 +27,14 @@ from mlcloud.embedded.secrets import Passphrase, PassphraseSecrets
 
 BACKEND_VARIABLE = "PULUMI_BACKEND_URL"
 LAYOUT_VERSION = 1
+ORGANIZATION = "organization"
+"""The organization of every stack in a file backend."""
+
 _NAME = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 
 
 class StateError(EngineError):
     """The state could not be read or written; the message says where it lies and what to do."""
-
-
-@dataclass(frozen=True, kw_only=True, order=True)
-class StackReference:
-    """One stack of one project; the file backend's organization is always ``organization``."""
-
-    project: str
-    stack: str
-
-    def __post_init__(self) -> None:
-        for kind, name in (("project", self.project), ("stack", self.stack)):
-            if not _NAME.fullmatch(name) or name in {".", ".."}:
-                raise StateError(
-                    f"The {kind} name {name!r} is not allowed: 1 to 100 letters, digits or any of . _ -"
-                )
-
-    @property
-    def qualified_name(self) -> str:
-        """The name that Pulumi writes into the checkpoint."""
-        return f"organization/{self.project}/{self.stack}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,13 +85,12 @@ class FileBackend:
 
     def stack(self, project: str, stack: str) -> "StackState":
         """Return the state of one stack; it may not exist yet."""
-        return StackState(self, StackReference(project=project, stack=stack), self._passphrase)
-
-    def list_stacks(self, project: str | None = None) -> list[StackReference]:
-        """List the stacks that exist, of one project or of all, in order."""
-        files = (self.root / ".pulumi" / "stacks").glob("*/*.json")
-        names = {(path.parent.name, path.stem) for path in files if _NAME.fullmatch(path.stem)}
-        return sorted(StackReference(project=p, stack=s) for p, s in names if project in (None, p))
+        for kind, name in (("project", project), ("stack", stack)):
+            if not _NAME.fullmatch(name) or name in {".", ".."}:
+                raise StateError(
+                    f"The {kind} name {name!r} is not allowed: 1 to 100 letters, digits or any of . _ -"
+                )
+        return StackState(self, project, stack, self._passphrase)
 
     def prepare(self) -> None:
         """Make the folder and its mark, if they are absent."""
@@ -136,14 +118,15 @@ class FileBackend:
 class StackState:
     """The state of one stack: its checkpoint, lock and history."""
 
-    def __init__(self, backend: FileBackend, reference: StackReference, passphrase: Passphrase) -> None:
+    def __init__(self, backend: FileBackend, project: str, stack: str, passphrase: Passphrase) -> None:
         """Take the place of the stack in the backend; nothing is read or made yet."""
         folder = backend.root / ".pulumi"
-        below = Path(reference.project, reference.stack)
-        self.reference = reference
-        self.path = folder / "stacks" / below.with_name(f"{reference.stack}.json")
+        below = Path(project, stack)
+        self.path = folder / "stacks" / project / f"{stack}.json"
+        self._stack = stack
+        self._qualified_name = f"{ORGANIZATION}/{project}/{stack}"
         self._backend = backend
-        self._lock_folder = folder / "locks" / "organization" / below
+        self._lock_folder = folder / "locks" / ORGANIZATION / below
         self._history_folder = folder / "history" / below
         self._passphrase = passphrase
         self._secrets = PassphraseSecrets(passphrase)
@@ -155,7 +138,7 @@ class StackState:
 
     def lock(self) -> AbstractContextManager[list[LockHolder]]:
         """Hold the stack's lock in a ``with`` block; see :func:`mlcloud.embedded.locks.hold_lock`."""
-        return hold_lock(self._lock_folder, self.reference.stack)
+        return hold_lock(self._lock_folder, self._stack)
 
     def read(self) -> Snapshot:
         """Return the stack's state; an empty one where there is none yet.
@@ -170,7 +153,7 @@ class StackState:
             self._refuse_compressed()
             return Snapshot()
         except OSError as error:
-            raise StateError(f"The state of {self.reference.stack} cannot be read: {error}") from error
+            raise StateError(f"The state of {self._stack} cannot be read: {error}") from error
         try:
             snapshot = read_checkpoint(json.loads(content), self._secrets_of)
             verify_integrity(snapshot or Snapshot())
@@ -189,7 +172,7 @@ class StackState:
             StateError: It could not be written: the old state is whole, the new one where the message says.
         """
         with self._writing:
-            document = write_checkpoint(self.reference.qualified_name, snapshot, self._secrets)
+            document = write_checkpoint(self._qualified_name, snapshot, self._secrets)
             snapshot.secrets_providers = self._secrets.provider or snapshot.secrets_providers
             content = json.dumps(
                 document, separators=(",", ":"), ensure_ascii=False, allow_nan=False
@@ -201,19 +184,9 @@ class StackState:
             except OSError as error:
                 raise StateError(self._describe_failure(content, error)) from error
 
-    def remove(self) -> None:
-        """Remove the stack's state, its backup and its history: there is no way back."""
-        try:
-            for path in (self.path, _backup_of(self.path)):
-                path.unlink(missing_ok=True)
-                path.with_name(path.name + ".attrs").unlink(missing_ok=True)
-        except OSError as error:
-            raise StateError(f"The state of {self.reference.stack} could not be removed: {error}") from error
-        shutil.rmtree(self._history_folder, ignore_errors=True)
-
     def add_history(self, update: Update) -> None:
         """Keep what an update did, and the checkpoint it left, where `pulumi stack history` looks for it."""
-        stamp = f"{self.reference.stack}-{time.time_ns()}"
+        stamp = f"{self._stack}-{time.time_ns()}"
         entry = {
             "kind": update.kind,
             "startTime": int(update.start_time_s),
@@ -231,9 +204,7 @@ class StackState:
             if self.exists():
                 _duplicate(self.path, self._history_folder / f"{stamp}.checkpoint.json")
         except OSError as error:
-            raise StateError(
-                f"The history of {self.reference.stack} could not be written: {error}"
-            ) from error
+            raise StateError(f"The history of {self._stack} could not be written: {error}") from error
 
     def _secrets_of(self, salt: str | None) -> PassphraseSecrets:
         if salt != self._secrets.salt:
@@ -247,11 +218,9 @@ class StackState:
 
     def _describe_failure(self, content: bytes, error: OSError) -> str:
         """Save the state that found no room somewhere else, and say where."""
-        message = (
-            f"The state of {self.reference.stack} could not be written to {self.path}: {error.strerror}.\n"
-        )
+        message = f"The state of {self._stack} could not be written to {self.path}: {error.strerror}.\n"
         try:
-            descriptor, rescued = tempfile.mkstemp(prefix=f"{self.reference.stack}-", suffix=".json")
+            descriptor, rescued = tempfile.mkstemp(prefix=f"{self._stack}-", suffix=".json")
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(content)
         except OSError:

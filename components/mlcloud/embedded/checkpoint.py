@@ -118,38 +118,33 @@ def read_checkpoint(document: Any, secrets_for: Callable[[str | None], Passphras
     return snapshot
 
 
-def write_checkpoint(
-    qualified_name: str, snapshot: Snapshot | None, secrets: PassphraseSecrets
-) -> dict[str, Any]:
+def write_checkpoint(qualified_name: str, snapshot: Snapshot, secrets: PassphraseSecrets) -> dict[str, Any]:
     """Turn a snapshot into a checkpoint's JSON, with its secrets encrypted.
 
     Args:
         qualified_name: ``organization/<project>/<stack>``.
-        snapshot: None writes a stack that was never updated.
+        snapshot: The state.
         secrets: Encrypts; its salt becomes the checkpoint's.
 
     Raises:
         SecretsError: A secret cannot be encrypted.
     """
-    checkpoint: dict[str, Any] = {"stack": qualified_name}
-    if snapshot is not None:
-        conceal = _Concealer(secrets)
-        resources = [_write_resource(resource, conceal) for resource in snapshot.resources]
-        operations = [
-            {"resource": _write_resource(operation.resource, conceal), "type": operation.type}
-            for operation in snapshot.pending_operations
-        ]
-        latest: dict[str, Any] = {"manifest": {**snapshot.extra.get("manifest", {}), **_manifest()}}
-        if provider := secrets.provider or snapshot.secrets_providers:
-            latest["secrets_providers"] = provider
-        if resources:
-            latest["resources"] = resources
-        if operations:
-            latest["pending_operations"] = operations
-        latest["metadata"] = snapshot.metadata
-        latest.update({key: value for key, value in snapshot.extra.items() if key != "manifest"})
-        checkpoint["latest"] = latest
-    return {"version": CHECKPOINT_VERSION, "checkpoint": checkpoint}
+    conceal = _Concealer(secrets)
+    resources = [_write_resource(resource, conceal) for resource in snapshot.resources]
+    operations = [
+        {"resource": _write_resource(operation.resource, conceal), "type": operation.type}
+        for operation in snapshot.pending_operations
+    ]
+    latest: dict[str, Any] = {"manifest": {**snapshot.extra.get("manifest", {}), **_manifest()}}
+    if provider := secrets.provider or snapshot.secrets_providers:
+        latest["secrets_providers"] = provider
+    if resources:
+        latest["resources"] = resources
+    if operations:
+        latest["pending_operations"] = operations
+    latest["metadata"] = snapshot.metadata
+    latest.update({key: value for key, value in snapshot.extra.items() if key != "manifest"})
+    return {"version": CHECKPOINT_VERSION, "checkpoint": {"stack": qualified_name, "latest": latest}}
 
 
 def verify_integrity(snapshot: Snapshot) -> None:

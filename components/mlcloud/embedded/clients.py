@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status
 from pulumi.runtime.proto import provider_pb2 as protocol
 
 from mlcloud.embedded import values
-from mlcloud.embedded.records import EngineError, Properties, ResourceRecord
+from mlcloud.embedded.records import EngineError, Properties, ResourceRecord, urn_name, urn_type
 
 STATUS_DETAILS = "grpc-status-details-bin"
 UNIMPLEMENTED = 12
@@ -93,11 +93,6 @@ class LocalContext:
         self.set_code(code)
         self.set_details(details)
         raise ProviderError(details)
-
-    def abort_with_status(self, status: Any) -> None:
-        """End the method with an error that has details."""
-        self.set_trailing_metadata(status.trailing_metadata or ())
-        self.abort(status.code, status.details)
 
 
 def in_process(servicer: Any) -> Call:
@@ -202,10 +197,8 @@ class ProviderClient:
             acceptResources=True,
             sends_old_inputs=True,
             sends_old_inputs_to_delete=True,
-            urn=urn,
             id=provider_id,
-            name=urn.rsplit("::", 1)[-1],
-            type=f"pulumi:providers:{self.package}",
+            **_identity(urn),
         )
         answer = self._optional("Configure", arguments)
         if answer is not None and not self._handshaken:
@@ -222,9 +215,7 @@ class ProviderClient:
         if not self.known:
             return news, []
         request = protocol.CheckRequest(
-            urn=urn,
-            name=_name(urn),
-            type=_type(urn),
+            **_identity(urn),
             olds=self._struct(olds),
             news=self._struct(news),
             randomSeed=hashlib.sha256(urn.encode()).digest() if preview else secrets.token_bytes(32),
@@ -245,9 +236,7 @@ class ProviderClient:
             return Diff(changed=True)
         request = protocol.DiffRequest(
             id=old.id,
-            urn=urn,
-            name=_name(urn),
-            type=_type(urn),
+            **_identity(urn),
             olds=self._struct(old.outputs),
             old_inputs=self._struct(old.inputs),
             news=self._struct(news),
@@ -260,9 +249,7 @@ class ProviderClient:
         if preview and not (self.known and self._previews):
             return Made(id="", outputs=inputs if self.known else {})
         request = protocol.CreateRequest(
-            urn=urn,
-            name=_name(urn),
-            type=_type(urn),
+            **_identity(urn),
             properties=self._struct(inputs),
             timeout=timeout_s,
             preview=preview,
@@ -289,9 +276,7 @@ class ProviderClient:
             return Made(id=old.id, outputs=news if self.known else {})
         request = protocol.UpdateRequest(
             id=old.id,
-            urn=urn,
-            name=_name(urn),
-            type=_type(urn),
+            **_identity(urn),
             olds=self._struct(old.outputs),
             old_inputs=self._struct(old.inputs),
             news=self._struct(news),
@@ -319,9 +304,7 @@ class ProviderClient:
             "Delete",
             protocol.DeleteRequest(
                 id=record.id,
-                urn=record.urn,
-                name=record.name,
-                type=record.type,
+                **_identity(record.urn),
                 properties=self._struct(record.outputs),
                 old_inputs=self._struct(record.inputs),
                 timeout=timeout_s,
@@ -332,9 +315,7 @@ class ProviderClient:
         """Look at the resource as it is; ``None`` when there is none any more."""
         request = protocol.ReadRequest(
             id=record.id,
-            urn=record.urn,
-            name=record.name,
-            type=record.type,
+            **_identity(record.urn),
             properties=self._struct(record.outputs),
             inputs=self._struct(record.inputs),
         )
@@ -361,12 +342,8 @@ class ProviderClient:
         self._optional("Cancel", Empty())
 
 
-def _name(urn: str) -> str:
-    return urn.split("::", 3)[3]
-
-
-def _type(urn: str) -> str:
-    return urn.split("::", 3)[2].rsplit("$", 1)[-1]
+def _identity(urn: str) -> dict[str, Any]:
+    return {"urn": urn, "name": urn_name(urn), "type": urn_type(urn)}
 
 
 _KINDS = ("add", "add", "delete", "delete", "update", "update")

@@ -11,6 +11,7 @@ from mlcloud.embedded.changes import Decision, property_changes
 from mlcloud.embedded.clients import Diff, LostProviderError, Made
 from mlcloud.embedded.decisions import Decider
 from mlcloud.embedded.deletions import PARALLEL, Deleter, deletion_op
+from mlcloud.embedded.events import Diagnostic
 from mlcloud.embedded.goals import Goal, alias_urns, make_urn
 from mlcloud.embedded.instances import ProviderInstances, is_default_provider, is_provider
 from mlcloud.embedded.journal import Journal, StoppedError
@@ -70,10 +71,20 @@ class Deployment:
 
     def planned(self) -> list[PlannedResource]:
         """What the run decided, as records of a plan."""
-        planned = [_planned(*item) for item in self._decided if not is_default_provider(item[0].new)]
-        return planned + [
-            _planned_deletion(item) for item in self._left_over if not is_default_provider(item)
+        planned = [
+            _planned(
+                decision.new,
+                decision.op,
+                version=goal.version,
+                delete_before_replace=goal.delete_before_replace,
+                aliases=aliases,
+                changes=decision.changes,
+            )
+            for decision, goal, aliases in self._decided
+            if not is_default_provider(decision.new)
         ]
+        left_over = [item for item in self._left_over if not is_default_provider(item)]
+        return planned + [_planned(item, deletion_op(item)) for item in left_over]
 
     def _decide(self, urn: str, goal: Goal) -> Decision:
         if urn in self._seen:
@@ -211,6 +222,9 @@ class Deployment:
             outputs=_mark_secrets(record, found.outputs),
             init_errors=list(found.init_errors),
         )
+        for reason in new.init_errors:
+            told = f"is there, but does not work: {reason}"
+            self.journal.emit(Diagnostic(severity="warning", message=told, urn=record.urn))
         if new == record:
             self.journal.count("same", record)
             return
@@ -254,36 +268,13 @@ def _record(urn: str, goal: Goal, old: ResourceRecord | None) -> ResourceRecord:
     )
 
 
-def _planned(decision: Decision, goal: Goal, aliases: list[str]) -> PlannedResource:
-    new = decision.new
-    return PlannedResource(
-        urn=new.urn,
-        type=new.type,
-        name=goal.name,
-        custom=new.custom,
-        op=decision.op,
-        inputs=values.shown(new.inputs),
-        outputs=values.shown(new.outputs),
-        parent=new.parent,
-        provider=new.provider,
-        version=goal.version,
-        dependencies=new.dependencies,
-        protect=new.protect,
-        retain_on_delete=new.retain_on_delete,
-        delete_before_replace=goal.delete_before_replace,
-        ignore_changes=goal.ignore_changes,
-        aliases=aliases,
-        changes=decision.changes,
-    )
-
-
-def _planned_deletion(record: ResourceRecord) -> PlannedResource:
+def _planned(record: ResourceRecord, op: str, **more: Any) -> PlannedResource:
     return PlannedResource(
         urn=record.urn,
         type=record.type,
         name=record.name,
         custom=record.custom,
-        op=deletion_op(record),
+        op=op,
         inputs=values.shown(record.inputs),
         outputs=values.shown(record.outputs),
         parent=record.parent,
@@ -291,4 +282,6 @@ def _planned_deletion(record: ResourceRecord) -> PlannedResource:
         dependencies=record.dependencies,
         protect=record.protect,
         retain_on_delete=record.retain_on_delete,
+        ignore_changes=record.ignore_changes,
+        **more,
     )

@@ -3,14 +3,14 @@
 import threading
 import time
 from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from copy import deepcopy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from mlcloud.embedded import values
-from mlcloud.embedded.backend import FileBackend, Update, backend_url
+from mlcloud.embedded.backend import ORGANIZATION, FileBackend, Update, backend_url
 from mlcloud.embedded.deployment import Deployment
 from mlcloud.embedded.events import Diagnostic, Event, OnEvent, Summary
 from mlcloud.embedded.instances import ProviderInstances
@@ -24,9 +24,6 @@ from mlcloud.embedded.program import check_sdk_version, folder_program, run_prog
 from mlcloud.embedded.project import Project
 from mlcloud.embedded.records import EngineError, Snapshot
 from mlcloud.embedded.secrets import Passphrase
-
-ORGANIZATION = "organization"
-"""The organization of every stack in a file backend."""
 
 
 class State(Protocol):
@@ -228,15 +225,18 @@ class Engine:
                 work(run)
             summary = dict(sorted(run.journal.counts.items()))
             ok = run.journal.ok
-            self._state.add_history(
-                Update(
-                    kind=kind,
-                    succeeded=ok,
-                    start_time_s=started_s,
-                    resource_changes=summary,
-                    config=dict(self._target.raw_config),
-                )
+            update = Update(
+                kind=kind,
+                succeeded=ok,
+                start_time_s=started_s,
+                resource_changes=summary,
+                config=dict(self._target.raw_config),
             )
+            try:
+                self._state.add_history(update)
+            except EngineError as error:
+                # What was done is done, and in the state.
+                self._emit(Diagnostic(severity="warning", message=str(error)))
         return Result(
             ok=ok,
             summary=summary,
@@ -271,7 +271,8 @@ class Engine:
         finally:
             run.host.close()
             self._running = None
-            run.ledger.save()
+            with suppress(StoppedError), run.journal.failing(""):
+                run.ledger.save()
         if run.journal.cancelled:
             self._emit(
                 Diagnostic(severity="error", message="The run was cancelled; what was done is in the state.")

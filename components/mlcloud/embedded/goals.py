@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from mlcloud.embedded.records import Properties
+from mlcloud.embedded.records import Properties, urn_name, urn_type
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -93,15 +93,7 @@ def _collapse(goal: Goal, alias: Alias, stack: str, project: str, renamed: dict[
 
 def _follow_parent(goal: Goal, urn: str, old_parent: str, stack: str, project: str) -> str:
     """A child whose name starts with its parent's name is taken to have followed the parent's renaming."""
-    name, parent_name = _name(urn), _name(goal.parent)
+    name, parent_name = urn_name(urn), urn_name(goal.parent)
     if name.startswith(parent_name):
-        name = _name(old_parent) + name[len(parent_name) :]
-    return make_urn(stack=stack, project=project, parent=old_parent, type_=_type(urn), name=name)
-
-
-def _type(urn: str) -> str:
-    return urn.split("::", 3)[2].rsplit("$", 1)[-1]
-
-
-def _name(urn: str) -> str:
-    return urn.split("::", 3)[3]
+        name = urn_name(old_parent) + name[len(parent_name) :]
+    return make_urn(stack=stack, project=project, parent=old_parent, type_=urn_type(urn), name=name)

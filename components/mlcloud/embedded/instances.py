@@ -9,7 +9,7 @@ from mlcloud.embedded import values
 from mlcloud.embedded.clients import CheckFailure, Diff, Made, ProviderClient
 from mlcloud.embedded.ledger import Ledger, reference_urn
 from mlcloud.embedded.plugins import ProviderHost
-from mlcloud.embedded.records import UNKNOWN, EngineError, Properties, ResourceRecord
+from mlcloud.embedded.records import UNKNOWN, EngineError, Properties, ResourceRecord, urn_type
 
 PROVIDER_PREFIX = "pulumi:providers:"
 _INTERNAL = "__internal"
@@ -91,7 +91,11 @@ class ProviderInstances:
     def create(self, urn: str, inputs: Properties, *, timeout_s: float, preview: bool) -> Made:  # noqa: ARG002
         """Configure a new instance."""
         record = ResourceRecord(
-            urn=urn, type=_type(urn), custom=True, id=UNKNOWN if preview else str(uuid.uuid4()), inputs=inputs
+            urn=urn,
+            type=urn_type(urn),
+            custom=True,
+            id=UNKNOWN if preview else str(uuid.uuid4()),
+            inputs=inputs,
         )
         self.same(record, inputs)
         return Made(id=record.id, outputs=_public(inputs))
@@ -105,7 +109,7 @@ class ProviderInstances:
         **options: Any,  # noqa: ARG002 - as other providers
     ) -> Made:
         """Configure the instance anew."""
-        self.same(ResourceRecord(urn=urn, type=_type(urn), custom=True, id=old.id), news)
+        self.same(ResourceRecord(urn=urn, type=urn_type(urn), custom=True, id=old.id), news)
         return Made(id=old.id, outputs=_public(news))
 
     def delete(self, record: ResourceRecord, *, timeout_s: float) -> None:
@@ -135,9 +139,5 @@ def _without_internal(record: ResourceRecord) -> ResourceRecord:
     return replace(record, inputs=_public(record.inputs))
 
 
-def _type(urn: str) -> str:
-    return urn.split("::", 3)[2].rsplit("$", 1)[-1]
-
-
 def _package(urn: str) -> str:
-    return _type(urn).removeprefix(PROVIDER_PREFIX)
+    return urn_type(urn).removeprefix(PROVIDER_PREFIX)

@@ -104,12 +104,7 @@ class Ledger:
         with self._lock:
             existing = {record.urn for record in self._base}
             for record in self._base:
-                record.parent = record.parent if record.parent in existing else ""
-                record.dependencies = [urn for urn in record.dependencies if urn in existing]
-                record.property_dependencies = {
-                    key: [urn for urn in urns if urn in existing]
-                    for key, urns in record.property_dependencies.items()
-                }
+                _follow(record, lambda urn: urn if urn in existing else "")
 
     def change(self, change: Callable[[], None]) -> None:
         """Change records while nobody writes them."""
@@ -120,20 +115,11 @@ class Ledger:
     def rename(self, old: ResourceRecord, urn: str, type_: str) -> None:
         """Follow an alias: the resource, and what refers to it, bear the new URN from now on."""
         before = old.urn
-
-        def follow(found: str) -> str:
-            return urn if found == before else found
-
         with self._lock:
             self.olds[urn] = self.olds.pop(before)
             old.urn, old.type = urn, type_
             for record in self._base:
-                record.parent = follow(record.parent)
-                record.dependencies = [follow(item) for item in record.dependencies]
-                record.property_dependencies = {
-                    key: [follow(item) for item in items]
-                    for key, items in record.property_dependencies.items()
-                }
+                _follow(record, lambda found: urn if found == before else found)
                 if reference_urn(record.provider) == before:
                     record.provider = f"{urn}::{record.provider.rpartition('::')[2]}"
             self._unsaved = True
@@ -150,3 +136,14 @@ class Ledger:
         if self._write is not None:
             self._write(self._snapshot)
         self._unsaved = False
+
+
+def _follow(record: ResourceRecord, new_urn: Callable[[str], str]) -> None:
+    """Write what a resource refers to anew; a URN that becomes empty is left out."""
+
+    def follow(urns: list[str]) -> list[str]:
+        return [found for found in map(new_urn, urns) if found]
+
+    record.parent = new_urn(record.parent)
+    record.dependencies = follow(record.dependencies)
+    record.property_dependencies = {key: follow(urns) for key, urns in record.property_dependencies.items()}

@@ -24,6 +24,16 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 """The string that stands for a value that is not known during a preview."""
 
 
+def urn_type(urn: str) -> str:
+    """The type of a resource, without those of its parents."""
+    return urn.split("::", 3)[2].rsplit("$", 1)[-1]
+
+
+def urn_name(urn: str) -> str:
+    """The name that the program gave to a resource; it may hold ``::``."""
+    return urn.split("::", 3)[3]
+
+
 @dataclass(kw_only=True)
 class ResourceRecord:
     """One resource as the checkpoint holds it (apitype.ResourceV3); secrets are plain in memory only."""
@@ -57,8 +67,8 @@ class ResourceRecord:
 
     @property
     def name(self) -> str:
-        """The last part of the URN: the name that the program gave."""
-        return self.urn.rsplit("::", 1)[-1]
+        """The name that the program gave."""
+        return urn_name(self.urn)
 
 
 @dataclass(kw_only=True)
