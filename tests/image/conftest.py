@@ -65,12 +65,15 @@ class UnpackedImage:
             *arguments,
         ]
 
+    def changed(self, name: str, **config: object) -> Path:
+        """A bundle whose configuration the platform changed."""
+        other = self.bundle.with_name(f"{self.target}-{name}.json")
+        other.write_text(json.dumps({"root": str(self.root), "config": self.config | config}))
+        return other
+
     def python(self, code: str) -> str:
         """What a Python program prints that runs in the image in place of its entry point."""
-        other = self.bundle.with_name(f"{self.target}-python.json")
-        config = self.config | {"Entrypoint": ["python"]}
-        other.write_text(json.dumps({"root": str(self.root), "config": config}))
-        command = self.command("-c", code, bundle=other)
+        command = self.command("-c", code, bundle=self.changed("python", Entrypoint=["python"]))
         done = subprocess.run(command, capture_output=True, text=True, check=False, env={}, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout

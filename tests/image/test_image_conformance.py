@@ -43,5 +43,5 @@ def test_the_image_passes_the_conformance_tests_of_all_four_contracts(
 
 def test_the_conformance_tests_start_the_stated_command_and_no_other(tmp_path: Path) -> None:
     done = ask(["false"], tmp_path, "tests/conformance/test_serving_v2.py", "--maxfail=1")
-    assert done.returncode == 1
+    assert done.returncode != 0
     assert "no 'ready' in the log" in done.stdout

@@ -86,6 +86,18 @@ def test_sagemaker_sets_nothing_mounts_the_model_read_only_and_gives_no_network(
         assert server.terminate() == 0
 
 
+def test_sagemakers_serverless_endpoints_run_the_root_target_as_another_user(
+    root_image: UnpackedImage, model: Path
+) -> None:
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-troubleshooting.html, on permissions
+    bundle = root_image.changed("serverless", User="993:990")
+    command = root_image.command("serve", binds=[f"{model}:/opt/ml/model:ro"], bundle=bundle)
+    with container(command, {"MLCLOUD_HTTP_PORT": "0"}) as server:
+        assert user_of(server.process.pid) == 993
+        check_answers(server, model, "/invocations")
+        assert server.terminate() == 0
+
+
 def user_of(pid: int) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("Uid")).split()[1])

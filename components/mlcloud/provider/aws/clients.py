@@ -98,7 +98,13 @@ class Clients:
             ResourceError: it could not be asked.
         """
         given = {name: value for name, value in parameters.items() if value is not None}
-        return cast("dict[str, Any]", self.run(operation, getattr(self.of(service), operation), **given))
+        function = getattr(self.of(service), operation, None)
+        if function is None:
+            version = self._boto3.__version__
+            raise ResourceError(
+                f"boto3 {version} does not know {operation} of {service}: install a later one."
+            )
+        return cast("dict[str, Any]", self.run(operation, function, **given))
 
     def pages(self, service: str, operation: str, member: str, **parameters: object) -> Iterator[Any]:
         """All items of an operation that answers in pages; `member` holds them."""
