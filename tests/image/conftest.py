@@ -42,13 +42,6 @@ class UnpackedImage:
     def config(self) -> dict[str, Any]:
         return self.inspected["OCIv1"]["config"]
 
-    @property
-    def size_bytes(self) -> int:
-        """Of all layers, uncompressed."""
-        found = run(["buildah", "images", "--json", f"{IMAGE}:{self.target}"], 60)
-        (image,) = json.loads(found)
-        return int(image.get("bytes") or _bytes(image["size"]))
-
     def command(
         self, *arguments: str, binds: Sequence[str] = (), network: bool = True, bundle: Path | None = None
     ) -> list[str]:
@@ -77,11 +70,6 @@ class UnpackedImage:
         done = subprocess.run(command, capture_output=True, text=True, check=False, env={}, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout
-
-
-def _bytes(text: str) -> float:
-    number, unit = text.split()
-    return float(number) * {"MB": 1e6, "GB": 1e9}[unit]
 
 
 @pytest.fixture(scope="session")

@@ -89,7 +89,7 @@ def test_sagemaker_sets_nothing_mounts_the_model_read_only_and_gives_no_network(
 def test_sagemakers_serverless_endpoints_run_the_root_target_as_another_user(
     root_image: UnpackedImage, model: Path
 ) -> None:
-    # https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-troubleshooting.html, on permissions
+    # https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-troubleshooting.html (permissions)
     bundle = root_image.changed("serverless", User="993:990")
     command = root_image.command("serve", binds=[f"{model}:/opt/ml/model:ro"], bundle=bundle)
     with container(command, {"MLCLOUD_HTTP_PORT": "0"}) as server:

@@ -1,8 +1,9 @@
 """Training run, revision and endpoint in a program, on the embedded engine: updates as people run them."""
 
 import hashlib
+import uuid
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,6 @@ from support.engine import Stack
 from support.provider_plugin import COMPONENTS
 
 DATA_SHA256 = hashlib.sha256(b"rows").hexdigest()
-BUCKET = "models-of-a-stack"
 
 
 @dataclass
@@ -24,29 +24,29 @@ class AwsStack:
 
     cloud: aws.Cloud
     stack: Stack
+    name: str
     seed: int = 1
     wait: bool = True
     gate: float = 0.8
-    trained: set[int] = field(default_factory=set)
 
     def program(self) -> None:
         run = TrainingRun(
             "run",
-            name="churn",
+            name=self.name,
             region=aws.REGION,
             data_uri="s3://data/rows.csv",
             data_sha256=DATA_SHA256,
             hyperparameters={"estimator": "svm", "target": "left", "seed": str(self.seed)},
             image_uri=f"{aws.ACCOUNT}.dkr.ecr.{aws.REGION}.amazonaws.com/trainer@sha256:{'0' * 64}",
             role_arn=f"arn:aws:iam::{aws.ACCOUNT}:role/train",
-            models_bucket=BUCKET,
+            models_bucket=f"{self.name}-models",
             gate={"accuracy": self.gate},
             wait=self.wait,
         )
-        revision = EndpointRevision("revision", prefix="churn", content={"model": run.model_sha256})
+        revision = EndpointRevision("revision", prefix=self.name, content={"model": run.model_sha256})
         endpoint = Endpoint(
             "endpoint",
-            name="churn",
+            name=self.name,
             region=aws.REGION,
             endpoint_config_name=revision.name.apply(self._native),
         )
@@ -69,26 +69,25 @@ class AwsStack:
         return [(op, name) for op, name in self.stack.ops if op != "same" and not name.startswith("default")]
 
     def live(self) -> str:
-        return self.cloud.endpoint("churn").endpoint_config_name
+        return self.cloud.endpoint(self.name).endpoint_config_name
 
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Iterator[AwsStack]:
-    cloud = aws.Cloud()
-    cloud.bucket(BUCKET)
+    # One moto serves all tests of a process.
+    cloud, unique = aws.Cloud(), f"stack-{uuid.uuid4().hex[:8]}"
+    cloud.bucket(f"{unique}-models")
     with pytest.MonkeyPatch.context() as environment:
         for name, value in cloud.variables.items():
             environment.setenv(name, value)
-        made = AwsStack(cloud, Stack(tmp_path, provider=None, plugins={"mlcloud": COMPONENTS}))
+        made = AwsStack(cloud, Stack(tmp_path, provider=None, plugins={"mlcloud": COMPONENTS}), unique)
         yield made
         assert made.stack.destroy().ok, made.stack.errors
-    assert cloud.endpoint("churn") is None
-    assert [name for name in cloud.configs() if name.startswith("churn-")] == []
-    assert [name for name in cloud.models() if name.startswith("churn-")] == []
+    assert cloud.endpoint(unique) is None
+    assert [name for name in cloud.configs() if name.startswith(unique)] == []
+    assert [name for name in cloud.models() if name.startswith(unique)] == []
     for job in list(cloud.jobs):
         assert cloud.jobs[job].advance()["TrainingJobStatus"] in ("Completed", "Failed", "Stopped")
-    cloud.backend("s3").reset()
-    cloud.backend("sagemaker").reset()
     cloud.close()
     assert cloud.problems == []
 

@@ -1,6 +1,8 @@
 """The parts of the simulated providers that know no cloud."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from mlcloud.simulated.declarations import NotDeclaredError, declaration_of
 from mlcloud.simulated.diffs import diff_response
 from mlcloud.simulated.failures import FailAt, Failures
 from mlcloud.simulated.plugin import main, write_plugin
+from support.simulated_stack import AWS_SDK
 
 
 def test_a_cloud_names_the_providers_that_it_needs() -> None:
@@ -102,3 +105,21 @@ def test_a_plugin_folder_names_this_python(tmp_path: Path) -> None:
 def test_a_plugin_of_an_unknown_package_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gpc", "127.0.0.1:1"]) == 2
     assert "Name a simulated provider: aws, docker-build, mlcloud." in capsys.readouterr().err
+
+
+@AWS_SDK
+def test_a_module_of_the_sdk_is_loaded_whole_before_any_thread_reads_it() -> None:
+    # In a process of its own: here the module may be loaded already.
+    program = """
+from concurrent.futures import ThreadPoolExecutor
+from mlcloud.simulated.declarations import declaration_of
+
+tokens = ["aws:ecr/repository:Repository", "aws:ecr/lifecyclePolicy:LifecyclePolicy"] * 4
+tokens = [*tokens, "aws:sns/topic:Topic", "aws:sns/topicSubscription:TopicSubscription"]
+with ThreadPoolExecutor(10) as pool:
+    print(len(list(pool.map(declaration_of, tokens))))
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert ended.stdout.strip() == "10", ended.stderr

@@ -10,11 +10,12 @@ import enum
 import functools
 import importlib
 import inspect
+import threading
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
 import pulumi
 
@@ -23,6 +24,10 @@ Kind = Literal["any", "string", "integer", "number", "boolean", "list", "map", "
 _PRIMITIVES: Mapping[type, Kind] = types.MappingProxyType(
     {bool: "boolean", int: "integer", float: "number", str: "string"}
 )
+
+
+# An SDK's modules load at their first use, and a second thread would see one half loaded.
+_LOADING: Final = threading.RLock()
 
 
 class NotDeclaredError(Exception):
@@ -67,7 +72,8 @@ def declaration_of(token: str) -> Declaration:
     Raises:
         NotDeclaredError: when its SDK is not installed or declares no such type.
     """
-    resource = _resource_class(token)
+    with _LOADING:
+        resource = _resource_class(token)
     declared_in = importlib.import_module(resource.__module__)
     # `InitArgs` where an object of another resource is called `<resource>Args` already.
     initial, plain = f"{resource.__name__}InitArgs", f"{resource.__name__}Args"
