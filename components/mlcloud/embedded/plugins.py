@@ -195,25 +195,27 @@ class PluginProcess:
         self.pid = self._process.pid
         streams = (self._read_output, self._process.stdout), (self._read_errors, self._process.stderr)
         self._readers = [
-            (threading.Thread(target=read, args=(stream,), daemon=True), stream)
+            threading.Thread(target=read, args=(stream,), daemon=True)
             for read, stream in streams
             if stream is not None
         ]
-        for reader, _ in self._readers:
+        for reader in self._readers:
             reader.start()
 
     def _read_output(self, stream: IO[str]) -> None:
-        self._port = stream.readline(_LONGEST_PORT_LINE).strip()
-        self._ready.set()
-        for line in stream:
-            self._emit(Diagnostic(severity="info", message=f"{self._package}: {line.rstrip()}"))
+        with stream:
+            self._port = stream.readline(_LONGEST_PORT_LINE).strip()
+            self._ready.set()
+            for line in stream:
+                self._emit(Diagnostic(severity="info", message=f"{self._package}: {line.rstrip()}"))
 
     def _read_errors(self, stream: IO[str]) -> None:
-        for line in stream:
-            if self._channel is None:
-                self._errors.append(line.rstrip())
-            else:
-                self._emit(Diagnostic(severity="info", message=f"{self._package}: {line.rstrip()}"))
+        with stream:
+            for line in stream:
+                if self._channel is None:
+                    self._errors.append(line.rstrip())
+                else:
+                    self._emit(Diagnostic(severity="info", message=f"{self._package}: {line.rstrip()}"))
 
     def wait_until_ready(self) -> None:
         """Wait for the port and connect.
@@ -282,11 +284,10 @@ class PluginProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        for reader, stream in self._readers:
+        # What the plugin started may still hold the other end: then nobody waits for the reader, which closes
+        # its end when that is gone, too.
+        for reader in self._readers:
             reader.join(READ_TIMEOUT_S)
-            # What the plugin started may still hold the other end: then nobody waits for it.
-            if not reader.is_alive():
-                stream.close()
 
 
 def _interpreter(folder: Path) -> str:
