@@ -90,7 +90,7 @@ def test_objects_are_encrypted_with_the_stacks_key_but_for_access_logs(stack: st
     default = "applyServerSideEncryptionByDefault"
     for name, rule in rules.items():
         assert rule["bucketKeyEnabled"] is (name not in logs)
-        # S3 delivers access logs to no bucket with a KMS key.
+        # S3's guide asks for SSE-S3 where access logs are delivered.
         assert rule[default]["sseAlgorithm"] == ("AES256" if name in logs else "aws:kms")
         assert (f":{ACCOUNT}:key/" in rule[default].get("kmsMasterKeyId", "")) is (name not in logs)
     logging = by_bucket(stack, "BucketLogging")
@@ -199,6 +199,19 @@ def test_what_uses_a_role_comes_after_the_roles_policy(stack: str) -> None:
         users += resources(stack, "TrainingRun")
     for user in users:
         assert any("rolePolicy:RolePolicy::identity-" in urn for urn in user["dependencies"]), user["name"]
+
+
+@pytest.mark.parametrize("stack", STACKS)
+def test_every_log_group_that_a_role_writes_is_declared_or_may_be_made(stack: str) -> None:
+    declared = {entry["inputs"]["name"] for entry in resources(stack, "LogGroup")}
+    for part in ("training", "endpoint"):
+        (policy,) = (e for e in resources(stack, "RolePolicy") if e["name"] == f"identity-{part}-policy")
+        told = statements(policy["inputs"]["policy"])
+        made = {arn for s in told if "logs:CreateLogGroup" in s["Action"] for arn in s["Resource"]}
+        written = {arn for s in told if "logs:PutLogEvents" in s["Action"] for arn in s["Resource"]}
+        assert written
+        for arn in written - made:
+            assert arn.split(":log-group:")[1].removesuffix(":*") in declared, arn
 
 
 def test_what_runs_comes_after_the_ways_out_of_its_network() -> None:

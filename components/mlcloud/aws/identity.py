@@ -143,6 +143,12 @@ def _training(args: AwsIdentityArgs) -> list[Statement]:
         ),
         *_key(args, ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:DescribeKey"]),
         *_image(args),
+        # All stacks of an account share this group, so that none declares it: the first run makes it.
+        Statement(
+            sid="MakeLogGroup",
+            actions=["logs:CreateLogGroup"],
+            resources=log_group_arns(args.scope, [TRAINING_LOG_GROUP]),
+        ),
         *_observe(args, [TRAINING_LOG_GROUP], ["/aws/sagemaker/TrainingJobs"]),
         *_join(args),
     ]
