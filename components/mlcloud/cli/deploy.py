@@ -70,7 +70,7 @@ class _Run:
         self.console = console
         self.display = display
         # A cloud is only ever previewed here, and a preview needs no account.
-        providers = providers_for(_cloud_of(project, args.stack), own=True)
+        providers = providers_for(_cloud_of(project, args.stack))
         home = home_directory(project.root)
         self.engine = Engine.open(project, args.stack, home, providers=providers, on_event=self._on_event)
         self.cancelled = False
