@@ -6,7 +6,7 @@ MLCLOUD := $(VENV)/bin/mlcloud
 STACK  ?= local-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-down check test
+.PHONY: help setup setup-dev demo demo-down check test test-image
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -57,3 +57,7 @@ check: setup-dev ## formatting, lint, types
 
 test: setup-dev ## the whole test suite, in under 15 minutes on two cores
 	$(VENV)/bin/pytest -n 2
+
+test-image: setup-dev ## build the container's image with buildah, and run it: as root, with a network, in minutes
+	@cd tests && ../$(VENV)/bin/python -m support.image_build
+	@MLCLOUD_TEST_IMAGE=1 $(VENV)/bin/pytest tests/image

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -19,6 +20,7 @@ import httpx
 
 START_LIMIT_S = 60.0
 _OURS = ("MLCLOUD_", "AIP_", "AZUREML_")
+_COMMAND_VARIABLE = "MLCLOUD_TEST_SERVER_COMMAND"
 
 
 @dataclass
@@ -107,6 +109,16 @@ def server_environment(variables: Mapping[str, str | Path | int]) -> dict[str, s
     return {**kept, **defaults, **{key: str(value) for key, value in variables.items()}}
 
 
+def server_command() -> list[str]:
+    """What starts the server: this environment's package, or the command that a variable states.
+
+    The stated command is split as a shell splits it. It must become the server process itself, for signals
+    go to it and its /proc entry is read; keep inherited sockets; and see the tests' temporary folders.
+    """
+    stated = shlex.split(os.environ.get(_COMMAND_VARIABLE, ""))
+    return stated or [sys.executable, "-m", "mlcloud_trainer", "serve"]
+
+
 @contextmanager
 def serving(
     model: Path | None,
@@ -126,7 +138,7 @@ def serving(
     if model is not None:
         variables["MLCLOUD_MODEL_URI"] = model
     process = subprocess.Popen(
-        [sys.executable, "-m", "mlcloud_trainer", "serve"],
+        server_command(),
         env=server_environment(variables),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,

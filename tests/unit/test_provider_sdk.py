@@ -9,16 +9,18 @@ from typing import Any
 import mlcloud
 import pulumi
 import pytest
-from mlcloud.local import resources
-from mlcloud.provider import local
+from mlcloud.aws import resources as aws_resources
+from mlcloud.local import resources as local_resources
+from mlcloud.provider import aws, local, sdk
 from mlcloud.provider.fields import fields_of
 from mlcloud.provider.resource import Resource
 
-KINDS = local.resources()
+KINDS = [*local.resources(), *aws.resources()]
+PACKAGES = {"local": local_resources, "aws": aws_resources}
 
 
 def sdk_class(kind: Resource[Any, Any]) -> type[pulumi.CustomResource]:
-    return getattr(resources, type(kind).__name__)
+    return getattr(PACKAGES[kind.definition.token.split(":")[1]], type(kind).__name__)
 
 
 def plain(hint: Any) -> set[Any]:
@@ -69,4 +71,4 @@ def test_attributes_are_the_outputs_with_their_types(kind: Resource[Any, Any]) -
 def test_every_resource_asks_for_the_plugin_of_this_package() -> None:
     from importlib.metadata import version
 
-    assert version(mlcloud.__name__) == resources.PLUGIN_VERSION
+    assert version(mlcloud.__name__) == sdk.PLUGIN_VERSION

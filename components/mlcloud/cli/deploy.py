@@ -24,6 +24,7 @@ from mlcloud.embedded.engine import Engine, Result
 from mlcloud.embedded.events import Diagnostic, Event
 from mlcloud.embedded.project import Project
 from mlcloud.embedded.secrets import Passphrase
+from mlcloud.simulated import providers_for
 
 _QUESTIONS = {
     "update": "Make these changes to {}?",
@@ -68,7 +69,10 @@ class _Run:
         project = Project.load(Path.cwd())
         self.console = console
         self.display = display
-        self.engine = Engine.open(project, args.stack, home_directory(project.root), on_event=self._on_event)
+        # A cloud is only ever previewed here, and a preview needs no account.
+        providers = providers_for(_cloud_of(project, args.stack))
+        home = home_directory(project.root)
+        self.engine = Engine.open(project, args.stack, home, providers=providers, on_event=self._on_event)
         self.cancelled = False
         self._args = args
         self._what = what
@@ -188,12 +192,16 @@ def _change(
     return run.end(ok=result.ok)
 
 
+def _cloud_of(project: Project, stack: str) -> str:
+    passphrase = Passphrase(home=home_directory(project.root))
+    return project.config(stack, passphrase).values.get(f"{project.name}:cloud") or "local"
+
+
 def _refuse_clouds(stack: str, what: str) -> None:
     """Refuse to change a cloud: that is Pulumi's work, and its state is kept for it."""
     project = Project.load(Path.cwd())
-    passphrase = Passphrase(home=home_directory(project.root))
-    cloud = project.config(stack, passphrase).values.get(f"{project.name}:cloud")
-    if cloud not in (None, "local"):
+    cloud = _cloud_of(project, stack)
+    if cloud != "local":
         command = {"update": "up"}.get(what, what)
         raise UserError(
             f"The stack {stack} is on {cloud}: clouds are changed by Pulumi itself.\n"

@@ -8,8 +8,10 @@ from types import MappingProxyType
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from mlcloud.core.errors import UserError
 from mlcloud.core.home import home_directory
 from mlcloud.core.names import Service, name_for
+from mlcloud.core.scope import Scope
 from mlcloud.core.settings import Cloud, Environment, Settings
 
 _LABEL_MAX: Final = 63
@@ -90,6 +92,26 @@ class StackContext:
     def name(self, service: Service, part: str, *, account: str = "") -> str:
         """Return the name of one of the stack's things, of project, stack and part, as the service allows."""
         return name_for(service, self.project, self.stack, part, account=account)
+
+    def scope(self, account: str) -> Scope:
+        """Return what the components of a cloud are given: this stack in an account.
+
+        Args:
+            account: The account of AWS, the project id of GCP or the subscription id of Azure.
+
+        Raises:
+            UserError: the stack has no region.
+        """
+        if self.region is None:
+            raise UserError(f"The stack {self.stack} has no region. Add `mlcloud:region` to its stack file.")
+        return Scope(
+            project=self.project,
+            stack=self.stack,
+            environment=self.environment,
+            account=account,
+            region=self.region,
+            tags=self.tags,
+        )
 
     def file(self, path: str) -> Path:
         """Return the file that a setting names: a path from the project's folder, or a `file://` URI."""

@@ -12,7 +12,7 @@ from typing import Any, Protocol, cast
 
 from mlcloud.core.errors import UserError
 
-CLOUDS_WITH_OPERATIONS = ("local",)
+CLOUDS_WITH_OPERATIONS = ("local", "aws")
 
 
 @dataclass(frozen=True, kw_only=True)

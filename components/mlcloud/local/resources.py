@@ -5,52 +5,18 @@ the wire names; a test holds keywords and attributes to them.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import pulumi
 
-from mlcloud.provider.fields import fields_of
 from mlcloud.provider.local import bucket as _bucket
 from mlcloud.provider.local import bucket_object as _bucket_object
 from mlcloud.provider.local import endpoint as _endpoint
 from mlcloud.provider.local import model_version as _model_version
 from mlcloud.provider.local import training_run as _training_run
-from mlcloud.provider.resource import Resource
-
-PLUGIN_VERSION = "0.1.0"
+from mlcloud.provider.sdk import ProviderResource
 
 
-class _LocalResource(pulumi.CustomResource):
-    """A resource of the provider, by the class that implements it there."""
-
-    def __init__(
-        self,
-        kind: type[Resource[Any, Any]],
-        resource_name: str,
-        inputs: Mapping[str, object],
-        opts: pulumi.ResourceOptions | None,
-    ) -> None:
-        definition = kind.definition
-        outputs = {field.name: None for field in fields_of(definition.outputs)}
-        super().__init__(
-            definition.token,
-            resource_name,
-            _properties(definition.inputs, {**outputs, **inputs}),
-            pulumi.ResourceOptions.merge(pulumi.ResourceOptions(version=PLUGIN_VERSION), opts),
-        )
-
-
-def _properties(inputs: type, values: Mapping[str, object]) -> Any:
-    """An instance of a Pulumi input type: properties get wire names, keys inside maps stay as they are."""
-    members: dict[str, Any] = {"__annotations__": {field.name: field.type for field in fields_of(inputs)}}
-    members.update({field.name: pulumi.property(field.wire) for field in fields_of(inputs)})
-    kind = pulumi.input_type(type(inputs.__name__, (), members))
-    properties = object.__new__(kind)
-    vars(properties).update(values)
-    return properties
-
-
-class Bucket(_LocalResource):
+class Bucket(ProviderResource):
     """A directory that holds objects, like a bucket of a cloud."""
 
     directory: pulumi.Output[str]
@@ -72,7 +38,7 @@ class Bucket(_LocalResource):
         super().__init__(_bucket.Bucket, resource_name, inputs, opts)
 
 
-class BucketObject(_LocalResource):
+class BucketObject(ProviderResource):
     """A file in a bucket, content-addressed."""
 
     bucket: pulumi.Output[str]
@@ -103,7 +69,7 @@ class BucketObject(_LocalResource):
         super().__init__(_bucket_object.BucketObject, resource_name, inputs, opts)
 
 
-class TrainingRun(_LocalResource):
+class TrainingRun(ProviderResource):
     """Trains a model once for the same name, data and hyperparameters, and lets it pass a metric gate."""
 
     run_name: pulumi.Output[str] = pulumi.property("runName")
@@ -145,7 +111,7 @@ class TrainingRun(_LocalResource):
         super().__init__(_training_run.TrainingRun, resource_name, inputs, opts)
 
 
-class ModelVersion(_LocalResource):
+class ModelVersion(ProviderResource):
     """Registers a model that is there and is the one meant."""
 
     name: pulumi.Output[str]
@@ -181,7 +147,7 @@ class ModelVersion(_LocalResource):
         super().__init__(_model_version.ModelVersion, resource_name, inputs, opts)
 
 
-class Endpoint(_LocalResource):
+class Endpoint(ProviderResource):
     """Serves a model; a new version takes over only after it has answered health and a smoke prediction."""
 
     name: pulumi.Output[str]

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from types import FrameType
@@ -28,9 +28,11 @@ MAX_MESSAGE_BYTES = 400 * 1024 * 1024
 
 def make_servicer(engine: Engine) -> Servicer:
     """The provider with all its resources."""
-    from mlcloud.provider.local import resources
+    from mlcloud.provider import aws, local
 
-    return Servicer(NAME, version("mlcloud"), resources(), engine)
+    # A cloud's SDK is imported when one of its resources is first changed, not here.
+    resources = [*local.resources(), *aws.resources()]
+    return Servicer(NAME, version("mlcloud"), resources, engine)
 
 
 def _end(ended: threading.Event, signum: int, frame: FrameType | None) -> None:
@@ -39,9 +41,21 @@ def _end(ended: threading.Event, signum: int, frame: FrameType | None) -> None:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Serve until the engine ends.
+    """Serve our own provider until the engine ends.
 
     Args:
+        arguments: the engine's: flags of its own, and its address last.
+    """
+    return serve(lambda address: make_servicer(Engine(address)), arguments)
+
+
+def serve(
+    make: Callable[[str | None], provider_pb2_grpc.ResourceProviderServicer], arguments: Sequence[str]
+) -> int:
+    """Serve a provider until the engine ends.
+
+    Args:
+        make: makes the provider, given the engine's address.
         arguments: the engine's: flags of its own, and its address last.
     """
     address = next((argument for argument in reversed(arguments) if not argument.startswith("-")), None)
@@ -56,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
             ("grpc.max_send_message_length", MAX_MESSAGE_BYTES),
         ],
     )
-    provider_pb2_grpc.add_ResourceProviderServicer_to_server(make_servicer(Engine(address)), server)
+    provider_pb2_grpc.add_ResourceProviderServicer_to_server(make(address), server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     sys.stdout.write(f"{port}\n")

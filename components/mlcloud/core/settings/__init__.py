@@ -23,6 +23,7 @@ from mlcloud.core.settings.model import (
     Training,
     TrainingCompute,
 )
+from mlcloud.core.settings.place import Cluster, ExistingNetwork, ManagedNetwork, Network, NoNetwork
 
 __all__ = [
     "PROJECT",
@@ -32,15 +33,20 @@ __all__ = [
     "Canary",
     "Capacity",
     "Cloud",
+    "Cluster",
     "Data",
     "Endpoint",
     "Environment",
+    "ExistingNetwork",
     "HyperparameterValue",
     "InstanceCapacity",
     "Linear",
+    "ManagedNetwork",
     "Model",
     "ModelPin",
     "Monitoring",
+    "Network",
+    "NoNetwork",
     "Rollout",
     "ServerlessCapacity",
     "Settings",

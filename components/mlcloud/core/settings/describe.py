@@ -48,7 +48,8 @@ def _resolved(node: Any, definitions: Mapping[str, Schema]) -> Any:
 def alternatives(node: Schema) -> list[Schema]:
     """Return what a node may be: each of its alternatives but null, or itself."""
     found = cast("list[Schema]", node.get("anyOf") or node.get("oneOf") or [])
-    return [choice for choice in found if choice.get("type") != "null"] or [node]
+    kept = [choice for choice in found if choice.get("type") != "null"]
+    return [inner for choice in kept for inner in alternatives(choice)] or [node]
 
 
 def keys(node: Schema) -> dict[str, Schema]:

@@ -5,30 +5,19 @@ the description or the comment beside it names the source.
 """
 
 import math
-from collections.abc import Callable, Mapping
-from typing import Annotated, Any, Final, Literal, cast
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, StrictBool, StrictStr, Tag
+from pydantic import BeforeValidator, Discriminator, Field, StrictBool, StrictStr, Tag
 
 from mlcloud.core.metrics import TASKS_OF, Estimator, MetricName, Task
+from mlcloud.core.settings.base import Flag, Int, Number, Percent, Port, Section, Servers, Text, form, kind_or
+from mlcloud.core.settings.place import Cluster, Network
 
 Cloud = Literal["local", "aws", "gcp", "azure"]
 Environment = Literal["dev", "staging", "prod"]
 
 # An image by digest, as the OCI distribution specification writes it: repository@sha256:<64 hex digits>.
 _IMAGE_PATTERN: Final = r"^(build|[a-z0-9][a-z0-9._:/-]*@sha256:[0-9a-f]{64})$"
-
-
-def _number(value: Any) -> Any:
-    """Refuse true and false where a number is meant: pydantic would read them as 1 and 0."""
-    if isinstance(value, bool):
-        raise ValueError("must be a number")
-    return value
-
-
-def _flag(value: Any) -> Any:
-    """Read the words that Pulumi's config makes of a bare boolean; nothing else is one."""
-    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
 
 def _scalar(value: Any) -> Any:
@@ -38,42 +27,11 @@ def _scalar(value: Any) -> Any:
     return value
 
 
-def _kind_or(default: str) -> Callable[[Any], str]:
-    """Return a discriminator by the key `kind`, which may be left out for the default alternative."""
-
-    def kind(value: Any) -> str:
-        if isinstance(value, Mapping):
-            return str(cast("Mapping[str, Any]", value).get("kind", default))
-        return str(getattr(value, "kind", default))
-
-    return kind
-
-
-def _form(pattern: str, words: str, *, max_length: int | None = None) -> Any:
-    """Return a string's form as a pattern and, for people, in words (editors show `patternErrorMessage`)."""
-    return Field(pattern=pattern, max_length=max_length, json_schema_extra={"patternErrorMessage": words})
-
-
-Int = Annotated[int, BeforeValidator(_number)]
-Number = Annotated[float, BeforeValidator(_number), Field(allow_inf_nan=False)]
-Port = Annotated[int, Field(ge=1024, le=65535), BeforeValidator(_number)]
-Servers = Annotated[int, Field(ge=1, le=1000), BeforeValidator(_number)]
-Percent = Annotated[float, Field(gt=0, le=1000, allow_inf_nan=False), BeforeValidator(_number)]
-Flag = Annotated[StrictBool, BeforeValidator(_flag)]
-Text = Annotated[StrictStr, Field(min_length=1)]
-
-
 HyperparameterValue = Annotated[
     StrictBool | int | float | str | None,
     BeforeValidator(_scalar),
     Field(json_schema_extra={"patternErrorMessage": "a finite number, true, false, text or null"}),
 ]
-
-
-class Section(BaseModel):
-    """A part of the config: no unknown keys, and it does not change after it was read."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Data(Section):
@@ -118,7 +76,7 @@ class Training(Section):
     # SageMaker's CreateTrainingJob takes at most 100 hyperparameters; ten stay free for the trainer's own.
     hyperparameters: dict[
         Annotated[
-            str, _form(r"^[A-Za-z_][A-Za-z0-9_]{0,199}$", "letters, digits and _, not beginning with a digit")
+            str, form(r"^[A-Za-z_][A-Za-z0-9_]{0,199}$", "letters, digits and _, not beginning with a digit")
         ],
         HyperparameterValue,
     ] = Field(
@@ -155,16 +113,16 @@ class ModelPin(Section):
 
     name: Annotated[
         StrictStr,
-        _form(r"^[a-z][a-z0-9-]{0,62}$", "lower-case letters, digits and -, a letter first, at most 63"),
+        form(r"^[a-z][a-z0-9-]{0,62}$", "lower-case letters, digits and -, a letter first, at most 63"),
     ] = Field(description="The model's name.")
     uri: Text = Field(description="Where the model's folder or archive is.")
-    sha256: Annotated[StrictStr, _form(r"^[0-9a-f]{64}$", "64 lower-case hexadecimal digits")] = Field(
+    sha256: Annotated[StrictStr, form(r"^[0-9a-f]{64}$", "64 lower-case hexadecimal digits")] = Field(
         description="SHA-256 of the folder's manifest.json, or of the archive: 64 lower-case hex digits."
     )
     version: Annotated[
         str,
         Field(coerce_numbers_to_str=True),
-        _form(
+        form(
             r"^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$",
             "letters, digits, `.`, `_` and `-`, a letter or digit first, at most 63",
         ),
@@ -226,7 +184,7 @@ Capacity = Annotated[
     Annotated[InstanceCapacity, Tag("instance")]
     | Annotated[ServerlessCapacity, Tag("serverless")]
     | Annotated[AsynchronousCapacity, Tag("asynchronous")],
-    Discriminator(_kind_or("instance")),
+    Discriminator(kind_or("instance")),
 ]
 
 
@@ -265,7 +223,7 @@ Rollout = Annotated[
     Annotated[AllAtOnce, Tag("all-at-once")]
     | Annotated[Canary, Tag("canary")]
     | Annotated[Linear, Tag("linear")],
-    Discriminator(_kind_or("all-at-once")),
+    Discriminator(kind_or("all-at-once")),
 ]
 
 
@@ -283,7 +241,7 @@ class Endpoint(Section):
 class Monitoring(Section):
     """What raises an alarm, who hears of it, and how long logs are kept."""
 
-    notify: tuple[Annotated[StrictStr, _form(r"^[^@\s]+@[^@\s]+\.[^@\s]+$", "an e-mail address")], ...] = (
+    notify: tuple[Annotated[StrictStr, form(r"^[^@\s]+@[^@\s]+\.[^@\s]+$", "an e-mail address")], ...] = (
         Field(default=(), description="E-mail addresses that alarms and budget alerts go to.")
     )
     latency_p99_ms: Number = Field(
@@ -304,7 +262,7 @@ class Budget(Section):
     """What the stack may cost. It warns; it stops nothing."""
 
     monthly: Number = Field(gt=0, description="Expected cost of a month, in `currency`.")
-    currency: Annotated[StrictStr, _form(r"^[A-Z]{3}$", "three capital letters, such as USD")] = Field(
+    currency: Annotated[StrictStr, form(r"^[A-Z]{3}$", "three capital letters, such as USD")] = Field(
         default="USD", description="ISO 4217 code of the currency: three capital letters."
     )
     alert_percents: tuple[Percent, ...] = Field(
@@ -324,7 +282,7 @@ class Settings(Section):
         description="What the stack is for; prod is protected from deletion and pins its model.",
     )
     region: (
-        Annotated[StrictStr, _form(r"^[a-z][a-z0-9-]*$", "a region's name, such as eu-central-1")] | None
+        Annotated[StrictStr, form(r"^[a-z][a-z0-9-]*$", "a region's name, such as eu-central-1")] | None
     ) = Field(
         default=None, description="The cloud's own name of the region. A cloud needs it; local has none."
     )
@@ -332,11 +290,11 @@ class Settings(Section):
     tags: dict[
         Annotated[
             str,
-            _form(
+            form(
                 r"^[a-z][a-z0-9_-]{0,62}$", "lower-case letters, digits, _ and -, a letter first, at most 63"
             ),
         ],
-        Annotated[StrictStr, _form(r"^[a-z0-9_-]{0,63}$", "lower-case letters, digits, _ and -, at most 63")],
+        Annotated[StrictStr, form(r"^[a-z0-9_-]{0,63}$", "lower-case letters, digits, _ and -, at most 63")],
     ] = Field(
         default_factory=dict, max_length=40, description="Labels that every resource of the stack carries."
     )
@@ -351,10 +309,17 @@ class Settings(Section):
         description="The live model: `training`, what this stack's own run produced, or a pinned version.",
     )
     image: Annotated[
-        StrictStr, _form(_IMAGE_PATTERN, "`build`, or repository@sha256:<64 hexadecimal digits>")
+        StrictStr, form(_IMAGE_PATTERN, "`build`, or repository@sha256:<64 hexadecimal digits>")
     ] = Field(
         default="build",
         description="The trainer's image in a cloud: `build`, or an image by digest: repository@sha256:...",
+    )
+    network: Network | None = Field(
+        default=None, description="Where it runs. Default: `managed` in prod, else `none`."
+    )
+    cluster: Cluster | None = Field(
+        default=None,
+        description="GPU machines for jobs of one's own; they need a network. Default: no cluster.",
     )
     endpoint: Endpoint = Field(default_factory=Endpoint, description="How the model is served.")
     monitoring: Monitoring = Field(

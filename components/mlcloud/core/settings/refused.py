@@ -34,6 +34,7 @@ class Refused:
 
 
 _LOCAL: Final = ("local",)
+_AWS: Final = ("aws",)
 CLOUDS: Final = ("aws", "gcp", "azure")
 
 REFUSED: Final[tuple[Refused, ...]] = (
@@ -49,6 +50,18 @@ REFUSED: Final[tuple[Refused, ...]] = (
         lacks="no containers",
         instead="remove it: the installed trainer runs as a process",
         when=lambda value: value != "build",
+    ),
+    Refused(
+        path="network",
+        clouds=_LOCAL,
+        lacks="no networks",
+        instead="remove it: everything is on this machine",
+    ),
+    Refused(
+        path="cluster",
+        clouds=_LOCAL,
+        lacks="no machines to choose from",
+        instead="remove it: training has this machine",
     ),
     Refused(
         path="training.compute",
@@ -69,6 +82,13 @@ REFUSED: Final[tuple[Refused, ...]] = (
         lacks="only processes that run all the time",
         instead="set it to `instance`",
         when=lambda value: value != "instance",
+    ),
+    Refused(
+        path="budget.currency",
+        clouds=_AWS,
+        lacks="bills in US dollars, in China in yuan",
+        instead="set it to `USD`, or to `CNY` in China",
+        when=lambda value: value not in ("USD", "CNY"),
     ),
     Refused(
         path="endpoint.capacity.instance_type",

@@ -156,6 +156,27 @@ def _most_is_not_less_than_fewest(given: Given) -> Iterator[Problem]:
         )
 
 
+def _machines_that_answer_at_once_do_not_scale_to_zero(given: Given) -> Iterator[Problem]:
+    at_once = given.get("endpoint.capacity.kind", "instance") == "instance"
+    fewest = given.number("endpoint.capacity.min")
+    if given.get("cloud", "local") == "aws" and at_once and fewest == 0:
+        fix = "set it to 1 or more, or choose `kind: serverless` or `kind: asynchronous`"
+        allowed = "at least 1 with `kind: instance` on aws"
+        yield given.problem("endpoint.capacity.min", value=0, allowed=allowed, fix=fix)
+
+
+def _a_cluster_needs_a_network(given: Given) -> Iterator[Problem]:
+    if given.get("cloud", "local") not in CLOUDS or not given.is_set("cluster"):
+        return
+    implied = "managed" if given.get("environment", "dev") == "prod" else "none"
+    kind = given.get("network.kind", "managed" if given.is_set("network") else implied)
+    if kind == "none":
+        fix = "add `network: {kind: managed}` or an existing network, or remove `cluster`"
+        yield given.problem(
+            "network.kind", value=kind, allowed="managed or existing, with a cluster", fix=fix
+        )
+
+
 def _uris_are_of_this_cloud(given: Given) -> Iterator[Problem]:
     cloud = str(given.get("cloud", "local"))
     schemes = URI_SCHEMES.get(cloud)
@@ -193,6 +214,8 @@ _RULES: Final[tuple[Callable[[Given], Iterator[Problem]], ...]] = (
     _the_estimator_can_do_the_task,
     _the_gate_fits_the_task,
     _most_is_not_less_than_fewest,
+    _machines_that_answer_at_once_do_not_scale_to_zero,
+    _a_cluster_needs_a_network,
     _uris_are_of_this_cloud,
     _the_format_is_known,
 )

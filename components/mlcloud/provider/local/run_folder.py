@@ -2,8 +2,6 @@
 
 import contextlib
 import fcntl
-import hashlib
-import json
 import os
 from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -31,12 +29,6 @@ _FAILURE_CHARACTERS: Final = 2000
 _END_GRACE_S: Final = 5.0
 
 Status = Literal["running", "finished", "published", "failed", "cancelled"]
-
-
-def run_name(name: str, data_sha256: str, hyperparameters: Mapping[str, str]) -> str:
-    """The name of a run: equal inputs give equal names, so that an interrupted run is found again."""
-    identity = json.dumps({"data": data_sha256, "hyperparameters": dict(hyperparameters)}, sort_keys=True)
-    return f"{name}-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,11 +10,12 @@ from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 from mlcloud.provider.errors import Cancelled, ResourceError
-from mlcloud.provider.local.log_lines import LogFollower, event_of, printable
+from mlcloud.provider.local.log_lines import LogFollower
 from mlcloud.provider.local.models import model_sha256, verify_model
 from mlcloud.provider.local.processes import ProcessRef, environment
 from mlcloud.provider.local.run_folder import RunFolder, RunRecord
 from mlcloud.provider.resource import Context
+from mlcloud.provider.training import show_line
 
 DEFAULT_COMMAND: Final = (sys.executable, "-m", "mlcloud_trainer")
 _POLL_S: Final = 0.1
@@ -179,18 +180,4 @@ class _Relay:
     def show_new(self) -> None:
         """Show what the trainer has said since the last call."""
         for line in self._log.lines()[-_SHOWN_LINES:]:
-            self._show(line.strip())
-
-    def _show(self, line: str) -> None:
-        event = event_of(line)
-        if event is None:
-            return
-        kind, message = event.get("event"), printable(str(event.get("message", "")))
-        if kind == "progress" and "step" in event and "total_steps" in event:
-            message = printable(f"[{event['step']}/{event['total_steps']}] {message}")
-        elif kind == "metric" and not message:
-            message = printable(f"{event.get('name')} = {event.get('value')}")
-        if event.get("level") == "warning":
-            self._context.log(message, severity="warning")
-        elif message:
-            self._context.log(message, ephemeral=True)
+            show_line(self._context, line.strip())

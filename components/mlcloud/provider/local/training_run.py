@@ -1,25 +1,23 @@
 """A training run: the trainer as a process, a metric gate, and a content-addressed model in a bucket."""
 
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
 from typing_extensions import override
 
-from mlcloud.core.errors import nearest
-from mlcloud.core.metrics import METRICS, TASKS_OF, Metric
 from mlcloud.provider.errors import Problem, ResourceError
-from mlcloud.provider.fields import member_path, options
+from mlcloud.provider.fields import options
 from mlcloud.provider.local import checks
 from mlcloud.provider.local.bucket import KIND as BUCKET
 from mlcloud.provider.local.claims import MARK, Claim, has_passed_on, is_claimed
 from mlcloud.provider.local.files import path_of
 from mlcloud.provider.local.models import REPORT, is_whole, model_folder, model_sha256, publish_model
-from mlcloud.provider.local.run_folder import KIND, RunFolder, RunRecord, run_name
+from mlcloud.provider.local.run_folder import KIND, RunFolder, RunRecord
 from mlcloud.provider.local.training_process import DEFAULT_COMMAND, follow, start
 from mlcloud.provider.resource import Context, Resource
+from mlcloud.provider.training import gate_problems, pass_gate, run_name
 
 DEFAULT_TIMEOUT_S: Final = 3600.0
 _IDENTITY: Final = ("name", "data_sha256", "hyperparameters")
@@ -92,7 +90,7 @@ class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlclou
     def check(self, old: TrainingRunInputs | None, new: TrainingRunInputs) -> list[Problem]:
         """A gate must name metrics that this kind of training has."""
         del old
-        return list(_gate_problems(new))
+        return list(gate_problems(new.gate, new.hyperparameters))
 
     @override
     def preview(self, new: TrainingRunInputs, old: TrainingRunOutputs | None) -> Mapping[str, object]:
@@ -139,7 +137,7 @@ class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlclou
         """Ask the gate again; train only where the model has disappeared."""
         if not _is_published(outputs):
             return _train(context, Claim.of(KIND, context.urn, identifier), new)
-        _pass_gate(new, outputs.metrics, Path(outputs.report))
+        pass_gate(new.gate, outputs.metrics, outputs.report)
         return outputs
 
     @override
@@ -149,30 +147,6 @@ class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlclou
         with folder.lock():
             if not has_passed_on(folder.path / MARK, Claim.of(KIND, context.urn, identifier)):
                 folder.remove()
-
-
-# The same tables by plain names: what a program writes need not be one of them.
-_METRICS: Final[Mapping[str, Metric]] = {**METRICS}
-_TASKS_OF: Final[Mapping[str, tuple[str, ...]]] = {**TASKS_OF}
-
-
-def _gate_problems(new: TrainingRunInputs) -> Sequence[Problem]:
-    problems: list[Problem] = []
-    task = new.hyperparameters.get("task")
-    tasks = _TASKS_OF.get(new.hyperparameters.get("estimator", ""), ()) if task is None else (task,)
-    for name in new.gate:
-        path = member_path("gate", name)
-        if not math.isfinite(new.gate[name]):
-            problems.append(Problem(path=path, reason=f"{new.gate[name]} is not a threshold: give a number."))
-        if name not in _METRICS:
-            near = nearest(name, _METRICS)
-            hint = f"did you mean `{near}`?" if near else f"there are {', '.join(_METRICS)}."
-            problems.append(Problem(path=path, reason=f"`{name}` is not a metric: {hint}"))
-        elif tasks and _METRICS[name].task not in tasks:
-            allowed = ", ".join(other for other, metric in _METRICS.items() if metric.task in tasks)
-            reason = f"`{name}` is a metric of {_METRICS[name].task}, and this run does {' or '.join(tasks)}"
-            problems.append(Problem(path=path, reason=f"{reason}: use {allowed}."))
-    return problems
 
 
 def _folder(new: TrainingRunInputs) -> RunFolder:
@@ -191,7 +165,7 @@ def _train(context: Context, claim: Claim, new: TrainingRunInputs) -> TrainingRu
     model = model_folder(bucket, record.sha256)
     with folder.lock():
         trained = folder.model if folder.model.exists() else model
-        _pass_gate(new, record.metrics, trained / REPORT)
+        pass_gate(new.gate, record.metrics, trained / REPORT)
         if is_whole(folder.model, record.sha256):
             publish_model(folder.model, bucket, record.sha256)
         folder.write(replace(record, status="published"))
@@ -238,21 +212,3 @@ def _has_model(record: RunRecord, folder: RunFolder, bucket: Path) -> bool:
         return False
     places = (folder.model, model_folder(bucket, record.sha256))
     return any(is_whole(place, record.sha256) for place in places)
-
-
-def _pass_gate(new: TrainingRunInputs, metrics: Mapping[str, float], report: Path) -> None:
-    """Compare every metric with its threshold; all that fail are named at once."""
-    failures: list[str] = []
-    for name, threshold in new.gate.items():
-        higher_is_better = _METRICS[name].higher_is_better
-        demand = f"the gate demands at {'least' if higher_is_better else 'most'} {threshold:g}"
-        if name not in metrics:
-            measured = f"there are {', '.join(metrics)}" if metrics else "no metric was"
-            failures.append(f"{name} was not measured ({measured}), {demand}")
-        elif metrics[name] < threshold if higher_is_better else metrics[name] > threshold:
-            failures.append(f"{name} is {metrics[name]:.6g}, {demand}")
-    if failures:
-        raise ResourceError(
-            f"The model does not pass its gate: {'; '.join(failures)}. What was served before keeps serving. "
-            f"Change data or hyperparameters, or the gate (that does not train again). Report: {report}"
-        )

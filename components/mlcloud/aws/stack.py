@@ -1,0 +1,347 @@
+"""The whole stack on AWS, in the order in which the data flows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+import pulumi
+import pulumi_aws as aws
+
+from mlcloud.aws import settings_args
+from mlcloud.aws.budget import AwsBudget, AwsBudgetArgs
+from mlcloud.aws.capacity import VARIANT_NAME
+from mlcloud.aws.cluster import AwsCluster, AwsClusterArgs, SingleNode
+from mlcloud.aws.endpoint import AwsEndpoint, AwsEndpointArgs
+from mlcloud.aws.identity import AwsIdentity, AwsIdentityArgs
+from mlcloud.aws.models import AwsModel, AwsModelArgs, ServedModel
+from mlcloud.aws.monitoring import (
+    AwsMonitoring,
+    AwsMonitoringArgs,
+    AwsNotifications,
+    AwsNotificationsArgs,
+)
+from mlcloud.aws.network import AwsNetwork, AwsNetworkArgs
+from mlcloud.aws.registry import AwsRegistry, AwsRegistryArgs
+from mlcloud.aws.scaling import AwsScaling, AwsScalingArgs
+from mlcloud.aws.storage import AwsStorage, AwsStorageArgs
+from mlcloud.aws.training import AwsTraining, AwsTrainingArgs
+from mlcloud.core.args import TrainingArgs
+from mlcloud.core.context import StackContext
+from mlcloud.core.datafile import DataFile, check_data_file
+from mlcloud.core.errors import UserError
+from mlcloud.core.scope import Scope
+from mlcloud.core.settings import ModelPin, Settings
+
+_ANSWERS: Final = "answers"
+
+
+def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
+    """Declare a stack on AWS: storage to budget.
+
+    Raises:
+        UserError: something that the settings name cannot be used; nothing was declared.
+    """
+    data = _data_file(settings, context)
+    # One place says the region: the settings. The default provider would read `aws:region`.
+    provider = aws.Provider("aws", region=context.region)
+    return _Stack(settings, context, provider, data).outputs()
+
+
+def _data_file(settings: Settings, context: StackContext) -> DataFile | None:
+    if settings.data is None or settings.training is None:
+        return None
+    if "://" in settings.data.path and not settings.data.path.startswith("file://"):
+        raise UserError(
+            f"mlcloud:data.path = {settings.data.path!r}: stacks on aws train on files of the project. "
+            "Name a file; it is uploaded under its hash, so that the run knows what it was trained on."
+        )
+    return check_data_file(
+        context.file(settings.data.path),
+        target=settings.training.target,
+        task=settings.training.implied_task,
+        file_format=settings.data.format,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Account:
+    """What is looked up, here and nowhere else.
+
+    Attributes:
+        scope: The stack's place.
+        zones: Availability zones of the region.
+        registry: Who pushes images, and the token for it.
+    """
+
+    scope: Scope
+    zones: list[str]
+    registry: settings_args.RegistryLogin
+
+
+def _look(context: StackContext, provider: aws.Provider) -> _Account:
+    options = pulumi.InvokeOptions(provider=provider)
+    account = aws.get_caller_identity(opts=options).account_id
+    zones = aws.get_availability_zones(state="available", opts=options).names
+    token = aws.ecr.get_authorization_token_output(
+        registry_id=account, opts=pulumi.InvokeOutputOptions(provider=provider)
+    )
+    return _Account(
+        scope=context.scope(account),
+        zones=list(zones),
+        registry=settings_args.RegistryLogin(username=token.user_name, password=token.password),
+    )
+
+
+class _Stack:
+    """The components of a stack, each of the values of those before it."""
+
+    def __init__(
+        self, settings: Settings, context: StackContext, provider: aws.Provider, data: DataFile | None
+    ) -> None:
+        self._settings = settings
+        self._context = context
+        self._data = data
+        self._options = pulumi.ResourceOptions(providers=[provider])
+        found = _look(context, provider)
+        self._scope = found.scope
+        self._retention_days = settings_args.retention_days(settings.monitoring.log_retention_days)
+        self._endpoint_name = found.scope.name("aws-sagemaker")
+        self._storage = self._declare_storage()
+        self._registry = self._declare_registry(found)
+        # Roles may join the stack's own subnets and no others, so that the network comes before them.
+        self._network = self._declare_network(found)
+        self._identity = self._declare_identity()
+        self._cluster = self._declare_cluster()
+        self._training = self._declare_training()
+        self._model = self._live_model()
+        self._declare_serving()
+
+    def _declare_storage(self) -> AwsStorage:
+        return AwsStorage(
+            "storage",
+            AwsStorageArgs(scope=self._scope, data=self._data, log_retention_days=self._retention_days),
+            opts=self._options,
+        )
+
+    def _declare_registry(self, found: _Account) -> AwsRegistry:
+        return AwsRegistry(
+            "registry",
+            AwsRegistryArgs(
+                scope=self._scope,
+                image=settings_args.image(self._settings, self._context.root, found.registry),
+                key_arn=self._storage.key_arn,
+            ),
+            opts=self._options,
+        )
+
+    def _declare_network(self, found: _Account) -> AwsNetwork:
+        network = settings_args.network(
+            self._settings,
+            zones=found.zones,
+            buckets=[self._storage.data.arn, self._storage.models.arn],
+            key_arn=self._storage.key_arn,
+        )
+        return AwsNetwork("network", AwsNetworkArgs(scope=self._scope, network=network), opts=self._options)
+
+    def _declare_identity(self) -> AwsIdentity:
+        answers = pulumi.Output.concat(self._storage.data.arn, f"/{_ANSWERS}/*")
+        asynchronous = self._settings.endpoint.capacity.kind == "asynchronous"
+        return AwsIdentity(
+            "identity",
+            AwsIdentityArgs(
+                scope=self._scope,
+                data_bucket_arn=self._storage.data.arn,
+                models_bucket_arn=self._storage.models.arn,
+                key_arn=self._storage.key_arn,
+                repository_arn=self._registry.repository_arn,
+                endpoint_name=self._endpoint_name,
+                placement=self._network.placement,
+                answers=[answers] if asynchronous else [],
+            ),
+            opts=self._options,
+        )
+
+    def _declare_cluster(self) -> AwsCluster | None:
+        cluster, placement = self._settings.cluster, self._network.placement
+        if cluster is None or placement is None:
+            return None
+        return AwsCluster(
+            "cluster",
+            AwsClusterArgs(
+                scope=self._scope,
+                accelerator=cluster.accelerator,
+                accelerators=cluster.accelerators,
+                max_machines=cluster.max_machines,
+                jobs=SingleNode(spot=cluster.spot),
+                placement=placement,
+                key_arn=self._storage.key_arn,
+                image_uri=self._registry.image_uri,
+                data_bucket_arn=self._storage.data.arn,
+                models_bucket_arn=self._storage.models.arn,
+                log_retention_days=self._retention_days,
+            ),
+            opts=self._options,
+        )
+
+    def _declare_training(self) -> AwsTraining | None:
+        """Declare the run; a stack that only serves a pinned model has none."""
+        training = self._settings.training
+        if training is None or self._data is None or self._storage.data_uri is None:
+            return None
+        compute = training.compute
+        return AwsTraining(
+            "training",
+            AwsTrainingArgs(
+                scope=self._scope,
+                training=TrainingArgs.of(training),
+                data_uri=self._storage.data_uri,
+                data_sha256=self._data.sha256,
+                image_uri=self._registry.image_uri,
+                role_arn=self._identity.training_role_arn,
+                models_bucket=self._storage.models.name,
+                instance_type=compute.instance_type or settings_args.TRAINING_INSTANCE_TYPE,
+                instances=compute.instances,
+                spot=compute.spot,
+                placement=self._network.placement,
+                kms_key_arn=self._storage.key_arn,
+                wait=training.wait,
+            ),
+            opts=self._options,
+        )
+
+    def _live_model(self) -> ServedModel:
+        """Return the live model: the pinned one, or what the run produced."""
+        pin = self._settings.model
+        if isinstance(pin, ModelPin):
+            self._warn_of_a_foreign_bucket(pin)
+            return ServedModel(
+                name=pin.name,
+                uri=pin.uri,
+                sha256=pin.sha256,
+                version=pin.version,
+                image_uri=self._registry.image_uri,
+            )
+        assert self._training is not None  # noqa: S101 - the settings demand a run where nothing is pinned
+        return ServedModel(
+            name=self._context.project,
+            uri=self._training.model_uri,
+            sha256=self._training.model_sha256,
+            image_uri=self._registry.image_uri,
+        )
+
+    def _warn_of_a_foreign_bucket(self, pin: ModelPin) -> None:
+        """Say it when the pinned model lies where the endpoint's role may not read."""
+        place = urlsplit(pin.uri)
+
+        def warn(own: str) -> None:
+            if place.netloc != own:
+                pulumi.log.warn(
+                    f"mlcloud:model.uri is in the bucket {place.netloc}; this stack's endpoint reads {own}. "
+                    f"Copy it: aws s3 cp {pin.uri} s3://{own}{place.path}, and pin that address."
+                )
+
+        self._storage.models.name.apply(warn)
+
+    def _declare_serving(self) -> None:
+        settings, scope, options = self._settings, self._scope, self._options
+        monitoring, key_arn = settings.monitoring, self._storage.key_arn
+        self._version = AwsModel(
+            "model",
+            AwsModelArgs(
+                scope=scope,
+                model=self._model,
+                approval="Approved",
+                metrics=None if self._training is None else self._training.metrics,
+            ),
+            opts=options,
+        )
+        topic_arn = AwsNotifications(
+            "notifications",
+            AwsNotificationsArgs(scope=scope, key_arn=key_arn, emails=monitoring.notify),
+            opts=options,
+        ).topic_arn
+        capacity = settings_args.capacity(
+            settings.endpoint.capacity,
+            placement=self._network.placement,
+            key_arn=key_arn,
+            answers_uri=pulumi.Output.concat(self._storage.data.uri, f"/{_ANSWERS}/"),
+        )
+        self._endpoint = AwsEndpoint(
+            "endpoint",
+            AwsEndpointArgs(
+                scope=scope,
+                model=self._model,
+                capacity=capacity,
+                role_arn=self._identity.endpoint_role_arn,
+                topic_arn=topic_arn,
+                rollout=settings.endpoint.rollout,
+                log_key_arn=key_arn,
+                log_retention_days=self._retention_days,
+                latency_p99_ms=monitoring.latency_p99_ms,
+                error_percent=monitoring.error_percent,
+            ),
+            opts=options,
+        )
+        scaling = settings_args.scaling(settings.endpoint.capacity, capacity, self._endpoint.name)
+        if scaling is not None:
+            AwsScaling("scaling", AwsScalingArgs(scope=scope, scaling=scaling), opts=options)
+        AwsMonitoring(
+            "monitoring",
+            AwsMonitoringArgs(
+                scope=scope,
+                watch=settings_args.watch(capacity, self._endpoint.name, monitoring.latency_p99_ms),
+                topic_arn=topic_arn,
+                key_arn=key_arn,
+                log_retention_days=self._retention_days,
+            ),
+            opts=options,
+        )
+        if settings.budget is not None:
+            budget = settings.budget
+            AwsBudget(
+                "budget",
+                AwsBudgetArgs(
+                    scope=scope,
+                    monthly=budget.monthly,
+                    currency=budget.currency,
+                    alert_percents=budget.alert_percents,
+                    topic_arn=topic_arn,
+                ),
+                opts=options,
+            )
+
+    def outputs(self) -> Mapping[str, Any]:
+        """Return what the stack tells: what the command line needs, and what people look for."""
+        endpoint, model = self._endpoint, self._version
+        outputs: dict[str, Any] = {
+            "cloud": self._context.cloud,
+            "account": self._scope.account,
+            "data_bucket": self._storage.data.name,
+            "deployer_policy_arns": self._identity.deployer_policy_arns,
+            "endpoint_logs": endpoint.logs,
+            "endpoint_name": endpoint.name,
+            "endpoint_url": endpoint.url,
+            "image_uri": self._registry.image_uri,
+            "model_name": model.name,
+            "model_sha256": model.sha256,
+            "model_uri": model.uri,
+            "model_version": endpoint.model_version,
+            "models_bucket": self._storage.models.name,
+            "region": self._scope.region,
+            "variant_name": VARIANT_NAME,
+        }
+        if self._training is not None:
+            training = self._training
+            outputs |= {
+                "metrics": training.metrics,
+                "report": training.report,
+                "training_logs": training.logs,
+                "training_run": training.name,
+            }
+        if self._cluster is not None:
+            outputs |= {
+                "cluster_queue": self._cluster.queue_arn,
+                "cluster_job_definition": self._cluster.job_definition_arn,
+            }
+        return outputs
