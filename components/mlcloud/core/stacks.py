@@ -18,7 +18,7 @@ def build_stack(settings: Settings, context: StackContext) -> Mapping[str, Any]:
     """Declare the stack of the cloud that the settings name, and return its outputs.
 
     Raises:
-        UserError: this version has no stack for that cloud.
+        UserError: this version has no stack for that cloud, or the cloud's packages are not installed.
     """
     module = _BUILDERS.get(settings.cloud)
     if module is None:
@@ -26,5 +26,13 @@ def build_stack(settings: Settings, context: StackContext) -> Mapping[str, Any]:
             f"mlcloud:cloud = {settings.cloud!r}: this version builds stacks on {', '.join(_BUILDERS)}. "
             "Write one of these in the stack file."
         )
-    builder = cast("StackBuilder", import_module(module).build)
+    try:
+        builder = cast("StackBuilder", import_module(module).build)
+    except ModuleNotFoundError as error:
+        if error.name is None or error.name.split(".")[0] == "mlcloud":
+            raise
+        raise UserError(
+            f"The packages of {settings.cloud} are not installed ({error.name} is missing). Install them: "
+            f".venv/bin/uv sync --frozen --inexact --extra {settings.cloud} --package mlcloud"
+        ) from None
     return builder(settings, context)
