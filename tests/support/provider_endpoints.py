@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 import psutil
 
+from support.processes import has_ended
 from support.provider_models import Model, make_model
 from support.provider_plugin import Plugin, RefusedError
 
@@ -90,10 +91,6 @@ def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.02)
-
-
-def has_ended(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def in_background(work: Callable[[], object]) -> tuple[threading.Thread, list[str]]:

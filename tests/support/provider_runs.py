@@ -11,6 +11,7 @@ from typing import Any
 
 import psutil
 
+from support.processes import has_ended
 from support.provider_plugin import Plugin, RefusedError, ResourceClient
 
 RUN = "mlcloud:local:TrainingRun"
@@ -70,10 +71,6 @@ def make_place(plugin: Plugin, root: Path) -> RunPlace:
         "command": [sys.executable, str(FAKE_TRAINER)],
     }
     return RunPlace(root, inputs)
-
-
-def has_ended(process: psutil.Process) -> bool:
-    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
 
 def wait_for_end(process: psutil.Process) -> None:

@@ -11,13 +11,13 @@ from typing import Any
 
 import httpx
 import pytest
+from support.processes import has_ended
 from support.provider_endpoints import (
     ENDPOINT,
     EndpointPlace,
     ask,
     eventually,
     free_port,
-    has_ended,
     is_free,
     predicted,
 )

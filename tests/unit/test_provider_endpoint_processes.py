@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 from google.protobuf import empty_pb2
+from support.processes import has_ended
 from support.provider_endpoints import (
     ENDPOINT,
     EndpointPlace,
     ask,
     eventually,
-    has_ended,
     in_background,
     is_free,
     predicted,

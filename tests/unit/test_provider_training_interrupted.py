@@ -9,8 +9,9 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import empty_pb2
+from support.processes import has_ended
 from support.provider_plugin import Plugin, RefusedError
-from support.provider_runs import RUN, RunPlace, creating, has_ended, make_place, wait_for_end
+from support.provider_runs import RUN, RunPlace, creating, make_place, wait_for_end
 
 
 @pytest.fixture(scope="module")

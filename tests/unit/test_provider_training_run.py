@@ -7,8 +7,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from support.processes import has_ended
 from support.provider_plugin import Plugin, RefusedError
-from support.provider_runs import RUN, RunPlace, has_ended, make_place
+from support.provider_runs import RUN, RunPlace, make_place
 
 
 @pytest.fixture(scope="module")
