@@ -1,13 +1,12 @@
 """The endpoint on this machine: a supervisor that keeps the port, and servers behind it."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi
 
 from mlcloud.core.options import child_options
-from mlcloud.core.settings import Environment
 from mlcloud.local.resources import Endpoint
+from mlcloud.local.scope import LocalScope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,22 +14,18 @@ class LocalEndpointArgs:
     """What an endpoint on this machine is made from.
 
     Attributes:
-        endpoint_name: The name under which the model is served.
+        scope: Whose it is and where; project and stack name the endpoint.
         model_uri: `file://` URI of the model's folder or archive.
         model_sha256: The model's SHA-256; the server refuses any other.
         model_version: The version's label, as predictions answer it.
-        directory: Absolute path of the folder for the endpoint's state and logs.
-        environment: What the stack is for.
         port: TCP port on 127.0.0.1. Default: a free one, chosen once and kept.
         replicas: Server processes that share the port, 1 to 64. Default 1.
     """
 
-    endpoint_name: str
+    scope: LocalScope
     model_uri: pulumi.Input[str]
     model_sha256: pulumi.Input[str]
     model_version: pulumi.Input[str]
-    directory: Path
-    environment: Environment
     port: int | None = None
     replicas: int = 1
 
@@ -49,16 +44,17 @@ class LocalEndpoint(pulumi.ComponentResource):
         self, name: str, args: LocalEndpointArgs, opts: pulumi.ResourceOptions | None = None
     ) -> None:
         super().__init__("mlcloud:index:LocalEndpoint", name, {}, opts)
+        endpoint_name = args.scope.name("local-endpoint")
         endpoint = Endpoint(
             f"{name}-servers",
-            name=args.endpoint_name,
-            directory=str(args.directory),
+            name=endpoint_name,
+            directory=args.scope.folder("endpoints", endpoint_name),
             model_uri=args.model_uri,
             model_sha256=args.model_sha256,
             model_version=args.model_version,
             port=args.port,
             replicas=args.replicas,
-            opts=child_options(self, environment=args.environment),
+            opts=child_options(self, environment=args.scope.environment),
         )
         self.id = endpoint.id
         self.name = endpoint.name

@@ -2,13 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi
 
 from mlcloud.core.options import child_options
-from mlcloud.core.settings import Environment
 from mlcloud.local.resources import ModelVersion
+from mlcloud.local.scope import LocalScope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,20 +15,18 @@ class LocalModelArgs:
     """What a model version on this machine is made from.
 
     Attributes:
+        scope: Whose it is and where.
         model_name: The model's name in the registry.
         uri: `file://` URI of the model's folder or archive.
         sha256: SHA-256 of the folder's manifest, or of the archive.
-        registry_directory: Absolute path of the registry's folder.
-        environment: What the stack is for.
         metrics: Metrics on held-out rows, by name. Default: none are known.
         version: The version's label. Default: the first 12 characters of the hash.
     """
 
+    scope: LocalScope
     model_name: str
     uri: pulumi.Input[str]
     sha256: pulumi.Input[str]
-    registry_directory: Path
-    environment: Environment
     metrics: pulumi.Input[Mapping[str, float]] | None = None
     version: str | None = None
 
@@ -48,12 +45,12 @@ class LocalModel(pulumi.ComponentResource):
         version = ModelVersion(
             f"{name}-version",
             name=args.model_name,
-            registry_directory=str(args.registry_directory),
+            registry_directory=args.scope.folder("registry"),
             model_uri=args.uri,
             model_sha256=args.sha256,
             metrics=args.metrics,
             version=args.version,
-            opts=child_options(self, environment=args.environment),
+            opts=child_options(self, environment=args.scope.environment),
         )
         self.id = version.id
         self.name = version.name

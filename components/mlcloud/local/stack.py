@@ -6,10 +6,10 @@ from typing import Any
 from mlcloud.core.args import TrainingArgs
 from mlcloud.core.context import StackContext
 from mlcloud.core.datafile import DataFile, check_data_file
-from mlcloud.core.names import name_for
 from mlcloud.core.settings import InstanceCapacity, ModelPin, Settings
 from mlcloud.local.endpoint import LocalEndpoint, LocalEndpointArgs
 from mlcloud.local.models import LocalModel, LocalModelArgs
+from mlcloud.local.scope import LocalScope
 from mlcloud.local.storage import LocalStorage, LocalStorageArgs
 from mlcloud.local.training import LocalTraining, LocalTrainingArgs
 
@@ -21,23 +21,17 @@ def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
         UserError: the data file cannot be used; nothing was declared.
     """
     data = _data_file(settings, context)
-    directory = context.local_directory
-    storage = LocalStorage(
-        "storage",
-        LocalStorageArgs(directory=directory / "buckets", environment=context.environment, data=data),
-    )
-    training = _training(settings, context, storage, data)
-    model = _live_model(settings, context, training)
-    endpoint_name = name_for("local-endpoint", context.project, context.stack)
+    scope = LocalScope.of(context)
+    storage = LocalStorage("storage", LocalStorageArgs(scope=scope, data=data))
+    training = _training(settings, scope, storage, data)
+    model = _live_model(settings, scope, training)
     endpoint = LocalEndpoint(
         "endpoint",
         LocalEndpointArgs(
-            endpoint_name=endpoint_name,
+            scope=scope,
             model_uri=model.uri,
             model_sha256=model.sha256,
             model_version=model.version,
-            directory=directory / "endpoints" / endpoint_name,
-            environment=context.environment,
             port=settings.endpoint.port,
             replicas=_replicas(settings),
         ),
@@ -75,7 +69,7 @@ def _data_file(settings: Settings, context: StackContext) -> DataFile | None:
 
 
 def _training(
-    settings: Settings, context: StackContext, storage: LocalStorage, data: DataFile | None
+    settings: Settings, scope: LocalScope, storage: LocalStorage, data: DataFile | None
 ) -> LocalTraining | None:
     """Declare the run; a stack that only serves a pinned model has none."""
     if settings.training is None or data is None or storage.data_object is None:
@@ -83,37 +77,34 @@ def _training(
     return LocalTraining(
         "training",
         LocalTrainingArgs(
+            scope=scope,
             training=TrainingArgs.of(settings.training),
             data_uri=storage.data_object.uri,
             data_sha256=data.sha256,
             models_bucket=storage.models.directory,
             runs_directory=storage.runs.directory,
-            environment=context.environment,
         ),
     )
 
 
-def _live_model(settings: Settings, context: StackContext, training: LocalTraining | None) -> LocalModel:
+def _live_model(settings: Settings, scope: LocalScope, training: LocalTraining | None) -> LocalModel:
     """Declare the live model: the pinned one, or what the run produced."""
-    registry = context.local_directory / "registry"
     if isinstance(settings.model, ModelPin):
         pin = settings.model
         args = LocalModelArgs(
+            scope=scope,
             model_name=pin.name,
             uri=pin.uri,
             sha256=pin.sha256,
             version=pin.version,
-            registry_directory=registry,
-            environment=context.environment,
         )
     else:
         assert training is not None  # noqa: S101 - the settings demand a run where the model is not pinned
         args = LocalModelArgs(
-            model_name=name_for("local-endpoint", context.project, context.stack),
+            scope=scope,
+            model_name=scope.name("local-endpoint"),
             uri=training.model_uri,
             sha256=training.model_sha256,
-            registry_directory=registry,
-            environment=context.environment,
             metrics=training.metrics,
         )
     return LocalModel("model", args)

@@ -1,14 +1,13 @@
 """Storage on this machine: buckets for data, models and runs, as folders."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi
 
 from mlcloud.core.datafile import DataFile
 from mlcloud.core.options import child_options
-from mlcloud.core.settings import Environment
 from mlcloud.local.resources import Bucket, BucketObject
+from mlcloud.local.scope import LocalScope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,13 +15,11 @@ class LocalStorageArgs:
     """What the storage of a local stack is made from.
 
     Attributes:
-        directory: Absolute path of the folder that holds the buckets.
-        environment: What the stack is for; in prod, buckets that hold something are not deleted.
+        scope: Whose it is and where; in prod, buckets that hold something are not deleted.
         data: A data file to put into the data bucket. Default: none.
     """
 
-    directory: Path
-    environment: Environment
+    scope: LocalScope
     data: DataFile | None = None
 
 
@@ -38,22 +35,26 @@ class LocalStorage(pulumi.ComponentResource):
 
     def __init__(self, name: str, args: LocalStorageArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlcloud:index:LocalStorage", name, {}, opts)
-        force_destroy = args.environment != "prod"
-        options = child_options(self, environment=args.environment, holds_data=True)
+        scope = args.scope
+        force_destroy = not scope.is_prod
+        options = child_options(self, environment=scope.environment, holds_data=True)
         self.data = Bucket(
-            f"{name}-data", directory=str(args.directory / "data"), force_destroy=force_destroy, opts=options
+            f"{name}-data",
+            directory=scope.folder("buckets", "data"),
+            force_destroy=force_destroy,
+            opts=options,
         )
         self.models = Bucket(
             f"{name}-models",
-            directory=str(args.directory / "models"),
+            directory=scope.folder("buckets", "models"),
             force_destroy=force_destroy,
             opts=options,
         )
         self.runs = Bucket(
             f"{name}-runs",
-            directory=str(args.directory / "runs"),
+            directory=scope.folder("buckets", "runs"),
             force_destroy=True,
-            opts=child_options(self, environment=args.environment),
+            opts=child_options(self, environment=scope.environment),
         )
         self.data_object = None
         if args.data is not None:
@@ -63,6 +64,6 @@ class LocalStorage(pulumi.ComponentResource):
                 source=str(args.data.path),
                 sha256=args.data.sha256,
                 suffix=f".{args.data.format}",
-                opts=child_options(self, environment=args.environment),
+                opts=child_options(self, environment=scope.environment),
             )
         self.register_outputs({"data_uri": self.data.uri, "models_uri": self.models.uri})

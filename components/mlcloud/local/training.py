@@ -7,8 +7,8 @@ import pulumi
 
 from mlcloud.core.args import TrainingArgs
 from mlcloud.core.options import child_options
-from mlcloud.core.settings import Environment
 from mlcloud.local.resources import TrainingRun
+from mlcloud.local.scope import LocalScope
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -16,20 +16,20 @@ class LocalTrainingArgs:
     """What a training run on this machine is made from.
 
     Attributes:
+        scope: Whose it is and where.
         training: What is trained, and how good it must be.
         data_uri: `file://` URI of the data file.
         data_sha256: SHA-256 of the data file.
         models_bucket: Directory of the bucket that takes the model.
         runs_directory: Directory of the bucket that holds the run's files and logs.
-        environment: What the stack is for.
     """
 
+    scope: LocalScope
     training: TrainingArgs
     data_uri: pulumi.Input[str]
     data_sha256: pulumi.Input[str]
     models_bucket: pulumi.Input[str]
     runs_directory: pulumi.Input[str]
-    environment: Environment
 
 
 class LocalTraining(pulumi.ComponentResource):
@@ -60,7 +60,7 @@ class LocalTraining(pulumi.ComponentResource):
             models_bucket=args.models_bucket,
             runs_directory=args.runs_directory,
             timeout_s=args.training.timeout_s,
-            opts=child_options(self, environment=args.environment),
+            opts=child_options(self, environment=args.scope.environment),
         )
         self.id = run.id
         self.name = run.run_name
