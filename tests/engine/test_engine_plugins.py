@@ -81,7 +81,7 @@ def test_cancelling_reaches_a_plugin_that_is_at_work(stack: Stack, processes: li
     result = engine.up()
     canceller.join()
     assert not result.ok
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 100, "nobody told it before it was done by itself"
     assert "ended because the run was cancelled" in stack.errors
     assert any(isinstance(item, ResourceStarted) and item.name == "endless" for item in stack.events)
     assert ended(processes)
@@ -126,7 +126,7 @@ def test_cancelling_twice_ends_a_plugin_that_does_not_listen(
     result = engine.up()
     canceller.join()
     assert not result.ok
-    assert time.monotonic() - began < 15
+    assert time.monotonic() - began < 100, "nobody told it before it was done by itself"
     assert "the provider plugin 'test' ended while it was working" in stack.errors
     assert [item.resource.name for item in stack.state.snapshot.pending_operations] == ["stubborn"]
     assert ended(processes)
@@ -153,11 +153,11 @@ def test_a_plugin_that_prints_something_else_than_its_port_is_told_what(
 
 def test_what_a_plugin_started_and_left_does_not_hold_the_run(tmp_path: Path) -> None:
     stack = written_plugin(
-        tmp_path, "child = subprocess.Popen(['sleep', '20'])\nprint(child.pid, file=sys.stderr)"
+        tmp_path, "child = subprocess.Popen(['sleep', '600'])\nprint(child.pid, file=sys.stderr)"
     )
     began = time.monotonic()
     assert stack.up(lambda: Thing("a")).ok, stack.errors
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 100
     child = next(
         item.message.split()[-1]
         for item in stack.events

@@ -178,7 +178,7 @@ def test_a_function_that_fails_says_so_and_a_program_may_catch_that(stack: Stack
 
 
 def test_independent_resources_are_made_at_once(stack: Stack) -> None:
-    together = threading.Barrier(8, timeout=10)
+    together = threading.Barrier(8, timeout=90)
     stack.provider.before = lambda method, _name: together.wait() if method == "create" else None
     result = stack.up(lambda: [Thing(f"thing-{index}") for index in range(8)])
     assert result.ok, stack.errors
@@ -187,7 +187,7 @@ def test_independent_resources_are_made_at_once(stack: Stack) -> None:
 
 def test_independent_resources_are_deleted_at_once(stack: Stack) -> None:
     assert stack.up(lambda: [Thing(f"thing-{index}") for index in range(8)]).ok
-    together = threading.Barrier(8, timeout=10)
+    together = threading.Barrier(8, timeout=90)
     stack.provider.before = lambda method, _name: together.wait() if method == "delete" else None
     assert stack.destroy().ok
 

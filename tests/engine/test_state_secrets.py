@@ -131,7 +131,7 @@ def test_processes_that_make_the_passphrase_at_once_all_use_the_same(tmp_path: P
         assert process.stdin is not None
         process.stdin.close()
         process.stdin = None
-    answers = {process.communicate(timeout=60)[0] for process in processes}
+    answers = {process.communicate(timeout=200)[0] for process in processes}
     assert len(answers) == 1
     assert answers.pop().strip() == (tmp_path / "home" / "passphrase").read_text().strip()
 

@@ -34,10 +34,10 @@ class LoggingProvider(ThingProvider, provider_pb2_grpc.ResourceProviderServicer)
             self._log(request.urn, "step 1 of 2", ephemeral=True)
             self._log(request.urn, "worth keeping", ephemeral=False)
             if request.urn.endswith("::endless"):
-                self.cancelled.wait(30)
+                self.cancelled.wait(200)
                 context.abort(grpc.StatusCode.CANCELLED, "ended because the run was cancelled")
             if request.urn.endswith("::stubborn"):
-                threading.Event().wait(30)
+                threading.Event().wait(200)
             if request.urn.endswith("::stillborn"):
                 signal.raise_signal(signal.SIGKILL)
         return super().Create(request, context)

@@ -104,7 +104,7 @@ class Cloud:
 
     def close(self) -> None:
         self._server.shutdown()
-        self._thread.join(timeout=10)
+        self._thread.join(timeout=90)
         self._server.server_close()
 
     @property

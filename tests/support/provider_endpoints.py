@@ -2,10 +2,11 @@
 
 import contextlib
 import json
+import os
+import random
 import socket
 import sys
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,10 @@ from typing import Any
 import httpx
 import psutil
 
-from support.processes import has_ended
+from support.processes import has_ended, wait_for_end
 from support.provider_models import Model, make_model
 from support.provider_plugin import Plugin, RefusedError
+from support.waiting import LIMIT_S
 
 ENDPOINT = "mlcloud:local:Endpoint"
 FAKE_SERVER = Path(__file__).parent / "provider_fake_server.py"
@@ -39,7 +41,7 @@ class EndpointPlace:
             "modelUri": model.uri,
             "modelSha256": model.sha256,
             "command": [sys.executable, str(FAKE_SERVER)],
-            "startTimeoutS": 10.0,
+            "startTimeoutS": LIMIT_S,
             **more,
         }
 
@@ -73,24 +75,17 @@ class EndpointPlace:
                 **{"port": 1.0, "replicas": 1.0, "directory": directory, "drainTimeoutS": 1.0},
             }
             leftover.delete()
-        assert all(map(has_ended, self.seen.values()))
+        wait_for_end(*self.seen.values())
 
 
 def ask(outputs: dict[str, Any], **request: Any) -> httpx.Response:
-    return httpx.post(f"{outputs['url']}/invocations", json={"instances": [{"a": 1}], **request}, timeout=10)
+    return httpx.post(f"{outputs['url']}/invocations", json={"instances": [{"a": 1}], **request}, timeout=LIMIT_S)
 
 
 def predicted(outputs: dict[str, Any]) -> object:
     answer = ask(outputs)
     assert answer.status_code == 200
     return answer.json()["predictions"][0]["prediction"]
-
-
-def eventually(condition: Callable[[], bool], timeout_s: float = 10.0) -> None:
-    deadline = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def in_background(work: Callable[[], object]) -> tuple[threading.Thread, list[str]]:
@@ -108,8 +103,9 @@ def in_background(work: Callable[[], object]) -> tuple[threading.Thread, list[st
 
 
 def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return probe.getsockname()[1]
+    """A port that the system gives to nobody by itself (its own begin at 32768), so that it stays free."""
+    numbers = random.Random(os.getpid()).sample(range(20_000, 32_000), 200)  # noqa: S311 - no secret
+    return next(number for number in numbers if is_free(number))
 
 
 def is_free(port: int) -> bool:

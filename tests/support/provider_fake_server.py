@@ -27,6 +27,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if "begun" in request:
+            Path(request["begun"]).touch()
         time.sleep(request.get("sleep_s", 0))
         row = {"prediction": MODEL["prediction"], "probabilities": None}
         self.answer(200, {"predictions": [row for _ in request["instances"]]})

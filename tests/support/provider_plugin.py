@@ -18,6 +18,8 @@ from mlcloud.provider.protocol import (
 )
 from mlcloud.provider.values import Properties, decode, encode
 
+from support.waiting import LIMIT_S
+
 COMPONENTS = Path(__file__).parents[2] / "components"
 
 
@@ -34,7 +36,7 @@ class RecordingEngine(engine_pb2_grpc.EngineServicer):
             self._arrived.notify_all()
         return empty_pb2.Empty()
 
-    def wait_for(self, text: str, timeout_s: float = 10.0) -> None:
+    def wait_for(self, text: str, timeout_s: float = LIMIT_S) -> None:
         def there() -> bool:
             return any(text in entry.message for entry in self.entries)
 
@@ -75,7 +77,7 @@ class Plugin:
         )
         assert self.process.stdout is not None
         port = self.process.stdout.readline()
-        assert port.strip().isdigit(), self.process.communicate(timeout=10)
+        assert port.strip().isdigit(), self.process.communicate(timeout=LIMIT_S)
         self._channel = grpc.insecure_channel(f"127.0.0.1:{port.strip()}")
         self.stub: Any = provider_pb2_grpc.ResourceProviderStub(self._channel)
 
@@ -83,11 +85,11 @@ class Plugin:
         """End the plugin; returns what else it wrote to stdout and stderr."""
         self._channel.close()
         self.process.terminate()
-        written = self.process.communicate(timeout=10)
+        written = self.process.communicate(timeout=LIMIT_S)
         self._engine_server.stop(grace=0).wait()
         return written
 
-    def call(self, method: str, request: Any, timeout_s: float = 60.0) -> Any:
+    def call(self, method: str, request: Any, timeout_s: float = LIMIT_S) -> Any:
         try:
             return getattr(self.stub, method)(request, timeout=timeout_s)
         except grpc.RpcError as error:
@@ -145,7 +147,7 @@ class ResourceClient:
         return decode(self.plugin.call("Create", request).properties).values
 
     def create(
-        self, inputs: dict[str, Any], secrets: frozenset[str] = frozenset(), timeout_s: float = 60.0
+        self, inputs: dict[str, Any], secrets: frozenset[str] = frozenset(), timeout_s: float = LIMIT_S
     ) -> dict[str, Any]:
         assert self.check(inputs) == {}
         request = provider_pb2.CreateRequest(urn=self.urn, properties=encode(inputs, secrets))

@@ -11,8 +11,8 @@ from typing import Any
 
 import psutil
 
-from support.processes import has_ended
 from support.provider_plugin import Plugin, RefusedError, ResourceClient
+from support.waiting import LIMIT_S
 
 RUN = "mlcloud:local:TrainingRun"
 FAKE_TRAINER = Path(__file__).parent / "provider_fake_trainer.py"
@@ -40,7 +40,7 @@ class RunPlace:
 
     def trainer(self) -> psutil.Process:
         """The trainer of the only run that is in progress."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + LIMIT_S
         while time.monotonic() < deadline:
             for record in (self.root / "runs").glob("*/run.json"):
                 content = json.loads(record.read_text())
@@ -71,13 +71,6 @@ def make_place(plugin: Plugin, root: Path) -> RunPlace:
         "command": [sys.executable, str(FAKE_TRAINER)],
     }
     return RunPlace(root, inputs)
-
-
-def wait_for_end(process: psutil.Process) -> None:
-    deadline = time.monotonic() + 10
-    while not has_ended(process):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def creating(run: ResourceClient, inputs: dict[str, Any]) -> tuple[threading.Thread, list[RefusedError]]:

@@ -24,7 +24,7 @@ def loaded_by(*arguments: str, folder: Path) -> set[str]:
         f"print('LOADED', *[name for name in {SLOW_TO_LOAD!r} if name in sys.modules])"
     )
     result = subprocess.run(
-        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, timeout=200, check=True
     )
     return set(result.stdout.rpartition("LOADED")[2].split())
 

@@ -4,7 +4,6 @@ import os
 import socket
 import stat
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,13 +15,13 @@ from support.provider_endpoints import (
     ENDPOINT,
     EndpointPlace,
     ask,
-    eventually,
     free_port,
     is_free,
     predicted,
 )
 from support.provider_models import Model
 from support.provider_plugin import Plugin, RefusedError
+from support.waiting import LIMIT_S, eventually
 
 
 @pytest.fixture(scope="module")
@@ -100,15 +99,18 @@ def test_a_new_model_takes_over_behind_the_same_port_and_no_request_is_lost(
 
     slow: list[httpx.Response] = []
     threads = [threading.Thread(target=keep_asking) for _ in range(3)]
-    threads.append(threading.Thread(target=lambda: slow.append(ask(outputs, sleep_s=1.5))))
+    begun = place.root / "begun"
+    threads.append(
+        threading.Thread(target=lambda: slow.append(ask(outputs, sleep_s=1.5, begun=str(begun))))
+    )
     for thread in threads:
         thread.start()
-    time.sleep(0.3)
+    eventually(lambda: begun.exists() and "old" in answers)
     updated = endpoint.update(changed)
-    time.sleep(0.3)
+    eventually(lambda: "new" in answers)
     stop.set()
     for thread in threads:
-        thread.join(timeout=10)
+        thread.join(timeout=LIMIT_S)
 
     assert {"old", "new"} == set(answers)
     assert slow[0].json()["predictions"][0]["prediction"] == "old"
@@ -136,7 +138,7 @@ def test_a_new_version_that_does_not_work_leaves_the_old_one_serving(
     before = [server.pid for server in place.servers()]
 
     with pytest.raises(RefusedError, match=reason) as refused:
-        endpoint.update(place.inputs(bad, startTimeoutS=0.5 if broken.get("mode") == "hang" else 10.0))
+        endpoint.update(place.inputs(bad, startTimeoutS=0.5 if broken.get("mode") == "hang" else LIMIT_S))
 
     assert f"Version {good.version} keeps serving." in refused.value.message
     assert predicted(outputs) == "good"
@@ -150,7 +152,8 @@ def test_a_first_version_that_does_not_work_leaves_nothing(
     plugin: Plugin, place: EndpointPlace, broken: dict[str, Any]
 ) -> None:
     port = free_port()
-    inputs = place.inputs(place.model("B", **broken), port=float(port), startTimeoutS=0.8)
+    start_timeout_s = 0.8 if broken.get("mode") == "hang" else LIMIT_S
+    inputs = place.inputs(place.model("B", **broken), port=float(port), startTimeoutS=start_timeout_s)
     with pytest.raises(RefusedError, match="Version "):
         plugin.resource(ENDPOINT).create(inputs)
     assert not (place.root / "endpoint").exists()

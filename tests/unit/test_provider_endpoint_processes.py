@@ -11,17 +11,17 @@ from typing import Any
 
 import pytest
 from google.protobuf import empty_pb2
-from support.processes import has_ended
+from support.processes import has_ended, kill_all, wait_for_end
 from support.provider_endpoints import (
     ENDPOINT,
     EndpointPlace,
     ask,
-    eventually,
     in_background,
     is_free,
     predicted,
 )
 from support.provider_plugin import Plugin, RefusedError
+from support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +67,7 @@ def test_an_endpoint_ends_when_its_folder_was_removed_by_hand(plugin: Plugin, pl
     outputs = plugin.resource(ENDPOINT).create(place.inputs(place.model("B")))
     processes = [place.supervisor(), *place.servers()]
     shutil.rmtree(place.root / "endpoint")
-    eventually(lambda: all(map(has_ended, processes)), timeout_s=20)
+    wait_for_end(*processes)
     assert is_free(int(outputs["port"]))
     assert not (place.root / "endpoint").exists()
 
@@ -80,9 +80,9 @@ def test_an_endpoint_whose_engine_was_killed_before_it_served_ends_by_itself(pla
     processes = [place.supervisor(), *place.servers()]
     plugin.process.kill()
     plugin.close()
-    thread.join(timeout=10)
+    thread.join(timeout=90)
     assert errors
-    eventually(lambda: all(map(has_ended, processes)), timeout_s=20)
+    wait_for_end(*processes)
     assert not (place.root / "endpoint").exists()
 
 
@@ -95,7 +95,7 @@ def test_an_update_that_was_given_up_does_not_go_live_later(place: EndpointPlace
     thread, errors = in_background(lambda: endpoint.update(slow))
     eventually(lambda: len(place.servers()) == 2)
     plugin.call("Cancel", empty_pb2.Empty())
-    thread.join(timeout=10)
+    thread.join(timeout=90)
     assert errors == [f"Stopped, as asked.\nVersion {outputs['modelVersion']} keeps serving."]
     eventually(lambda: len(place.servers()) == 1)
     assert predicted(outputs) == "old"
@@ -138,9 +138,8 @@ def test_logs_of_a_new_supervisor_are_newer_than_those_of_the_one_before(
     outputs = endpoint.create(inputs)
     for number in range(2, 6):
         (Path(outputs["logs"]) / f"{number:04d}-before.log").write_text("x")
-    for process in (place.supervisor(), *place.servers()):
-        process.kill()
-    eventually(lambda: all(map(has_ended, place.seen.values())))
+    kill_all((place.supervisor(), *place.servers()))
+    wait_for_end(*place.seen.values())
     endpoint.update(inputs)
     names = sorted(path.name for path in Path(outputs["logs"]).iterdir())
     assert names == ["0004-before.log", "0005-before.log", f"0006-{outputs['modelVersion']}.log"]
@@ -151,7 +150,7 @@ def test_servers_of_a_killed_supervisor_end_with_the_endpoint(plugin: Plugin, pl
     outputs = endpoint.create(place.inputs(place.model("B")))
     supervisor, servers = place.supervisor(), place.servers()
     state = json.loads((place.root / "endpoint" / "state.json").read_text())
-    supervisor.kill()
+    kill_all([supervisor])
     # As if it had been killed before it could note its servers.
     (place.root / "endpoint" / "state.json").write_text(json.dumps({**state, "servers": []}))
     endpoint.delete()
@@ -185,8 +184,7 @@ def test_a_killed_endpoint_is_ill_at_refresh_and_the_next_update_starts_it_on_th
     inputs = place.inputs(place.model("B"))
     outputs = endpoint.create(inputs)
     supervisor, (server,) = place.supervisor(), place.servers()
-    supervisor.kill()
-    eventually(lambda: has_ended(supervisor))
+    kill_all([supervisor])
 
     assert endpoint.kinds(inputs) == {"status": "UPDATE"}
     with pytest.raises(RefusedError, match="supervisor does not run") as refused:
@@ -207,7 +205,7 @@ def test_a_crashed_server_is_started_again(plugin: Plugin, place: EndpointPlace)
     outputs = endpoint.create(place.inputs(place.model("B", mode="die")))
     (server,) = place.servers()
     ask(outputs, kill=True)
-    eventually(lambda: has_ended(server))
+    wait_for_end(server)
     assert predicted(outputs) == "B"
     eventually(lambda: place.state()["ready"] == 1)
     assert [process.pid for process in place.servers()] != [server.pid]

@@ -16,7 +16,9 @@ import pytest
 from google.protobuf import empty_pb2
 from mlcloud.provider.protocol import provider_pb2, provider_pb2_grpc
 from mlcloud.provider.values import UNKNOWN, decode, encode
+from support.processes import wait_for_end
 from support.provider_plugin import COMPONENTS, Plugin, RefusedError
+from support.waiting import LIMIT_S
 
 BUCKET = "mlcloud:local:Bucket"
 OBJECT = "mlcloud:local:BucketObject"
@@ -216,17 +218,17 @@ def test_the_plugin_ends_when_its_engine_is_killed() -> None:
         f"command = [sys.executable, {str(COMPONENTS)!r}, '127.0.0.1:1']\n"
         "plugin = subprocess.Popen(command, stdout=subprocess.PIPE)\n"
         "print(plugin.pid, plugin.stdout.readline().decode().strip(), flush=True)\n"
-        "time.sleep(60)\n"
+        "time.sleep(600)\n"
     )
     engine = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert engine.stdout is not None
     pid, port = map(int, engine.stdout.readline().split())
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
-        provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(empty_pb2.Empty(), timeout=10)
+        provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(empty_pb2.Empty(), timeout=LIMIT_S)
     started = psutil.Process(pid)
     os.kill(engine.pid, signal.SIGKILL)
     engine.communicate()
-    started.wait(timeout=10)
+    wait_for_end(started)
 
 
 def test_starting_does_not_import_the_whole_sdk() -> None:
@@ -238,4 +240,4 @@ def test_starting_does_not_import_the_whole_sdk() -> None:
         "assert 'pulumi' not in sys.modules, 'the SDK was imported'\n"
         "assert 'pydantic' not in sys.modules\n"
     )
-    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=LIMIT_S)

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 from google.protobuf import empty_pb2
-from support.processes import has_ended
+from support.processes import has_ended, kill_all, wait_for_end
 from support.provider_plugin import Plugin, RefusedError
-from support.provider_runs import RUN, RunPlace, creating, make_place, wait_for_end
+from support.provider_runs import RUN, RunPlace, creating, make_place
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_cancel_ends_the_trainer(place: RunPlace) -> None:
     thread, errors = creating(plugin.resource(RUN), place.with_parameters(mode="slow", go="/never"))
     trainer = place.trainer()
     plugin.call("Cancel", empty_pb2.Empty())
-    thread.join(timeout=10)
+    thread.join(timeout=90)
     assert not thread.is_alive()
     assert [error.message for error in errors] == ["Stopped, as asked."]
     assert has_ended(trainer)
@@ -45,7 +45,7 @@ def test_an_interrupted_update_finds_its_run_again_and_trains_once(place: RunPla
     trainer = place.trainer()
     first.process.send_signal(signal.SIGKILL)
     first.close()
-    thread.join(timeout=10)
+    thread.join(timeout=90)
     assert errors
     assert trainer.is_running()
 
@@ -54,7 +54,7 @@ def test_an_interrupted_update_finds_its_run_again_and_trains_once(place: RunPla
     thread, errors = creating(run, inputs)
     second.engine.wait_for("was started before: following it")
     (place.root / "go").touch()
-    thread.join(timeout=10)
+    thread.join(timeout=90)
     assert errors == []
     assert run.outputs["status"] == "published"
     assert place.trainings == 1
@@ -68,7 +68,7 @@ def test_a_run_that_ended_while_nobody_followed_it_is_taken(place: RunPlace) -> 
     trainer = place.trainer()
     first.process.send_signal(signal.SIGKILL)
     first.close()
-    thread.join(timeout=10)
+    thread.join(timeout=90)
     (place.root / "go").touch()
     wait_for_end(trainer)
 
@@ -85,9 +85,8 @@ def test_a_run_that_was_killed_half_way_is_trained_again(place: RunPlace) -> Non
     trainer = place.trainer()
     first.process.send_signal(signal.SIGKILL)
     first.close()
-    thread.join(timeout=10)
-    os.kill(trainer.pid, signal.SIGKILL)
-    wait_for_end(trainer)
+    thread.join(timeout=90)
+    kill_all([trainer])
     (place.root / "go").touch()
 
     second = Plugin()
@@ -103,7 +102,7 @@ def test_a_trainer_that_was_started_and_never_noted_down_ends_before_another_sta
     trainer = place.trainer()
     first.process.send_signal(signal.SIGKILL)
     first.close()
-    thread.join(timeout=10)
+    thread.join(timeout=90)
     (record,) = (place.root / "runs").glob("*/run.json")
     record.unlink()
 
@@ -111,7 +110,7 @@ def test_a_trainer_that_was_started_and_never_noted_down_ends_before_another_sta
     thread, errors = creating(second.resource(RUN), inputs)
     wait_for_end(trainer)
     (place.root / "go").touch()
-    thread.join(timeout=10)
+    thread.join(timeout=90)
     assert errors == []
     assert place.trainings == 2
     second.close()
@@ -141,7 +140,7 @@ def test_one_run_of_two_resources_trains_once_and_goes_with_the_last(place: RunP
     time.sleep(0.3)
     (place.root / "go").touch()
     for thread, errors in threads:
-        thread.join(timeout=20)
+        thread.join(timeout=90)
         assert errors == []
     assert place.trainings == 1
     assert runs[0].outputs == runs[1].outputs
@@ -166,7 +165,7 @@ def test_a_bucket_of_runs_takes_with_it_what_failed_and_what_still_trains(place:
     trainer = place.trainer()
     plugin.process.send_signal(signal.SIGKILL)
     plugin.close()
-    thread.join(timeout=10)
+    thread.join(timeout=90)
 
     second = Plugin()
     again = second.resource("mlcloud:local:Bucket", "runs")

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from support.processes import has_ended
+from support.processes import number_has_ended
 from support.provider_plugin import Plugin, RefusedError
 from support.provider_runs import RUN, RunPlace, make_place
+from support.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -208,7 +209,7 @@ def test_what_a_trainer_leaves_running_ends_with_it(plugin: Plugin, place: RunPl
     inputs = place.with_parameters(mode="child", child=str(place.root / "child"))
     plugin.resource(RUN).create(inputs)
     pid = int((place.root / "child").read_text())
-    assert not psutil.pid_exists(pid) or has_ended(psutil.Process(pid))
+    eventually(lambda: number_has_ended(pid))
 
 
 def test_data_that_is_not_what_its_hash_says_is_refused(plugin: Plugin, place: RunPlace) -> None:
@@ -227,7 +228,7 @@ def test_a_run_that_takes_too_long_is_ended(plugin: Plugin, place: RunPlace) -> 
     with pytest.raises(RefusedError, match=r"took longer than 0\.5 s \(timeoutS\)"):
         plugin.resource(RUN).create(inputs)
     (record,) = (place.root / "runs").glob("*/run.json")
-    assert not psutil.pid_exists(json.loads(record.read_text())["pid"])
+    assert number_has_ended(json.loads(record.read_text())["pid"])
 
 
 def test_a_run_made_again_in_its_place_survives_the_deletion_of_the_one_before(

@@ -120,6 +120,6 @@ with ThreadPoolExecutor(10) as pool:
     print(len(list(pool.map(declaration_of, tokens))))
 """
     ended = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=200, check=False
     )
     assert ended.stdout.strip() == "10", ended.stderr
