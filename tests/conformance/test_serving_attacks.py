@@ -12,9 +12,12 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 from conftest import TestModel
+from support.processes import cpu_seconds, peak_resident_mib
 from support.serving_process import ServerProcess, raw_exchange, read_to_end, serving
+from support.waiting import LIMIT_S, eventually
 
 PREDICT_ROUTES = ("/invocations", "/score", "/v2/models/model/infer")
 
@@ -23,20 +26,14 @@ def head(path: str, *headers: str, method: str = "POST") -> bytes:
     return "\r\n".join([f"{method} {path} HTTP/1.1", "host: x", *headers, "", ""]).encode()
 
 
-def resident_mib(pid: int) -> float:
-    text = Path(f"/proc/{pid}/status").read_text()
-    return int(next(line for line in text.splitlines() if line.startswith("VmHWM")).split()[1]) / 1024
-
-
 @pytest.fixture(scope="module")
 def strict_server(cancer: TestModel) -> Iterator[ServerProcess]:
-    """Short times and few connections, so that the limits are met quickly."""
+    """Short times, so that the limits are met quickly."""
     with serving(
         cancer.path,
         MLCLOUD_HEADER_TIMEOUT_S="0.5",
         MLCLOUD_BODY_TIMEOUT_S="0.5",
         MLCLOUD_KEEP_ALIVE_S=1,
-        MLCLOUD_MAX_CONNECTIONS=8,
     ) as server:
         yield server
 
@@ -72,7 +69,7 @@ def test_a_body_over_the_cap_is_refused_before_it_is_read(cancer_server: ServerP
         status, received = raw_exchange(connection, head(path, f"content-length: {10**12}") + b"[1,")
         assert status == 413
         assert b"connection: close" in received
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 20, "a body that does not come is waited for for 30 s"
 
 
 @pytest.mark.parametrize("length", ["6291457", "9" * 19, "9" * 40])
@@ -88,7 +85,7 @@ def test_a_chunked_body_is_refused_once_it_is_over_the_cap(cancer_server: Server
     with cancer_server.connect() as connection:
         connection.sendall(head("/invocations", "transfer-encoding: chunked"))
         connection.setblocking(False)
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + LIMIT_S
         while b"\r\n\r\n" not in received and time.monotonic() < deadline:
             with contextlib.suppress(BlockingIOError):
                 sent += connection.send(stream[sent : sent + 65536])
@@ -125,13 +122,14 @@ def test_a_json_bomb_is_refused_quickly_and_costs_little_memory(cancer: TestMode
     body = BOMBS[bomb]
     assert len(body) < 6_291_456
     with serving(cancer.path) as server:
-        before = resident_mib(server.process.pid)
+        before = peak_resident_mib(server.process.pid)
         for path in PREDICT_ROUTES:
+            began = cpu_seconds(server.process.pid)
             answer = server.post(path, body)
             assert answer.status_code in (400, 413), answer.text
-            assert answer.elapsed.total_seconds() < 3
+            assert cpu_seconds(server.process.pid) - began < 3
             assert len(answer.text) < 3000
-        assert resident_mib(server.process.pid) - before < 160
+        assert peak_resident_mib(server.process.pid) - before < 160
         assert server.get("/ping").status_code == 200
 
 
@@ -159,9 +157,7 @@ def test_compressed_bodies_are_refused(cancer_server: ServerProcess, path: str, 
 
 def test_a_head_that_does_not_arrive_is_408(strict_server: ServerProcess) -> None:
     with strict_server.connect() as connection:
-        started = time.monotonic()
         assert raw_exchange(connection, b"GET /ping HTT")[0] == 408
-        assert time.monotonic() - started < 5
 
 
 def test_a_head_that_drips_is_408_however_often_a_byte_comes(strict_server: ServerProcess) -> None:
@@ -169,12 +165,12 @@ def test_a_head_that_drips_is_408_however_often_a_byte_comes(strict_server: Serv
         connection.sendall(b"GET /ping HTTP/1.1\r\n")
         started = time.monotonic()
         try:
-            while time.monotonic() - started < 10:
+            while time.monotonic() - started < LIMIT_S:
                 connection.sendall(b"a: b\r\n")
                 time.sleep(0.1)
         except OSError:
             pass
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < LIMIT_S
 
 
 def test_a_connection_that_says_nothing_is_closed(strict_server: ServerProcess) -> None:
@@ -191,9 +187,7 @@ def test_a_kept_connection_that_falls_silent_is_closed(strict_server: ServerProc
         time.sleep(0.2)
         # Something that is no request line keeps it open no longer.
         connection.sendall(b"\r\n")
-        started = time.monotonic()
         read_to_end(connection)
-        assert time.monotonic() - started < 5
 
 
 def test_a_body_that_does_not_arrive_is_408(strict_server: ServerProcess) -> None:
@@ -204,27 +198,26 @@ def test_a_body_that_does_not_arrive_is_408(strict_server: ServerProcess) -> Non
             assert b"connection: close" in received
 
 
-def test_more_connections_than_allowed_are_503_with_retry_after(strict_server: ServerProcess) -> None:
-    held: list[socket.socket] = []
-    try:
+def test_more_connections_than_allowed_are_503_with_retry_after(cancer: TestModel) -> None:
+    limits = {"MLCLOUD_MAX_CONNECTIONS": 8, "MLCLOUD_HEADER_TIMEOUT_S": 200}
+    with serving(cancer.path, **limits) as server, contextlib.ExitStack() as held:
         for _ in range(8):
-            held.append(strict_server.connect())
-            held[-1].sendall(b"GET /ping HTTP/1.1\r\n")
-        with strict_server.connect() as one_more:
+            held.enter_context(server.connect()).sendall(b"GET /ping HTTP/1.1\r\n")
+        with server.connect() as one_more:
             status, received = read_to_end(one_more)
             assert status == 503
             assert b"retry-after: 1" in received
-    finally:
-        for connection in held:
-            connection.close()
-    time.sleep(0.2)
-    assert strict_server.get("/ping").status_code == 200
+        held.close()
+        # The server sees only by and by that they are closed.
+        eventually(lambda: server.get("/ping").status_code == 200)
 
 
 def test_bodies_that_together_hold_too_much_memory_are_503(cancer: TestModel) -> None:
-    with serving(cancer.path, MLCLOUD_MAX_BUFFERED_BYTES=1_000_000) as server, server.connect() as slow:
+    limits = {"MLCLOUD_MAX_BUFFERED_BYTES": 1_000_000, "MLCLOUD_BODY_TIMEOUT_S": 200}
+    with serving(cancer.path, **limits) as server, server.connect() as slow:
         slow.sendall(head("/invocations", "content-length: 900000", "connection: close") + b" " * 899_000)
-        time.sleep(0.2)
+        # Once the server has read that much of it.
+        eventually(lambda: server.post("/invocations", b" " * 200_000).status_code == 503)
         answer = server.post("/invocations", b" " * 200_000)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
         assert raw_exchange(slow, b" " * 1000)[0] == 400
@@ -235,19 +228,15 @@ def test_a_client_that_does_not_take_its_answer_is_cut_off(cancer: TestModel) ->
     # The systems' buffers take several megabytes, so one answer is not enough.
     body = json.dumps([[0] * len(cancer.values)] * 20_000).encode()
     request = head("/invocations", f"content-length: {len(body)}") + body
-    with serving(cancer.path, MLCLOUD_WRITE_TIMEOUT_S="0.5") as server, socket.socket() as connection:
+    limits = {"MLCLOUD_WRITE_TIMEOUT_S": "0.5", "MLCLOUD_BODY_TIMEOUT_S": 200}
+    with serving(cancer.path, **limits) as server, socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.settimeout(2)
+        connection.settimeout(LIMIT_S)
         connection.connect(("127.0.0.1", server.port))
-        with pytest.raises(OSError, match=r"reset|timed out|Broken"):
-            for _ in range(10):
+        # It never reads, so it is stuck in the middle of a request until the server cuts it off.
+        with pytest.raises(ConnectionError):
+            for _ in range(50):
                 connection.sendall(request)
-        time.sleep(1)
-        # It was cut off before it begins to read; the time limit of the body that it has begun is 30 s.
-        connection.settimeout(10)
-        with contextlib.suppress(ConnectionError):
-            while connection.recv(1 << 20):
-                pass
         assert server.get("/ping").status_code == 200
 
 
@@ -255,7 +244,15 @@ def test_work_over_the_queue_is_503_with_retry_after_and_the_rest_is_answered(mi
     body = json.dumps({"instances": [mixed_skops.values] * 40_000}).encode()
     variables = {"MLCLOUD_MAX_CONCURRENCY": 1, "MLCLOUD_MAX_QUEUE": 1}
     with serving(mixed_skops.path, **variables) as server, concurrent.futures.ThreadPoolExecutor(6) as pool:
-        answers = [one.result() for one in [pool.submit(server.post, "/invocations", body) for _ in range(6)]]
+        answers: list[httpx.Response] = []
+
+        def refused_some() -> bool:
+            """Six at once; on a slow machine they may come one after the other."""
+            asked = [pool.submit(server.post, "/invocations", body) for _ in range(6)]
+            answers.extend(one.result() for one in asked)
+            return any(answer.status_code == 503 for answer in answers)
+
+        eventually(refused_some)
         codes = [answer.status_code for answer in answers]
         assert set(codes) == {200, 503}
         assert codes.count(200) >= 2

@@ -6,8 +6,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
+from support.http import post
 from support.stack_project import STACK, StackProject
 
 pytestmark = [
@@ -63,7 +63,7 @@ class TestOneStackTwoEngines:
         pulumi(project, "stack", "select", STACK, "--create")
         assert "12 created" in pulumi(project, "up", "--yes", "--skip-preview")
         url = project.outputs()["endpoint_url"]
-        answer = httpx.post(f"{url}/invocations", json={"instances": [{"age": 70}]})
+        answer = post(f"{url}/invocations", {"instances": [{"age": 70}]})
         assert answer.json()["predictions"][0]["prediction"] == "yes"
 
     def test_the_embedded_engine_sees_no_change_in_it(self, project: StackProject) -> None:

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
+from support.http import post
+from support.processes import kill_all
 from support.stack_project import STACK, StackProject
+from support.waiting import eventually
 
 TRAINING = {"estimator": "logistic_regression", "target": "bought", "gate": {"accuracy": 0.7}}
 
@@ -42,13 +44,13 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StackProject]:
     made = StackProject.make(tmp_path_factory.mktemp("stack"), config(), csv())
     yield made
     made.run("destroy", STACK, "--yes")
-    assert made.processes() == []
+    eventually(lambda: made.processes() == [])
 
 
 def served(project: StackProject) -> str:
     """The version that answers over HTTP now."""
     row = {"age": 44, "city": "Ulm", "visits": None}
-    answer = httpx.post(f"{project.outputs()['endpoint_url']}/invocations", json={"instances": [row]})
+    answer = post(f"{project.outputs()['endpoint_url']}/invocations", {"instances": [row]})
     assert answer.status_code == 200, answer.text
     assert answer.json()["predictions"][0]["prediction"] in ("yes", "no")
     return answer.headers["x-model-version"]
@@ -173,8 +175,7 @@ class TestALocalStack:
 
     def test_an_endpoint_that_was_killed_is_noticed_and_repaired(self, project: StackProject) -> None:
         before = project.outputs()
-        for process in project.processes():
-            process.kill()
+        kill_all(project.processes())
         assert project.run("status", STACK).returncode == 1
         project.done("refresh", STACK, "--yes")
         project.done("up", STACK, "--yes")
@@ -206,7 +207,7 @@ def test_ctrl_c_ends_a_training_run_in_good_order(tmp_path: Path) -> None:
         assert update.stdout is not None
         assert any("Fitting" in line for line in update.stdout)
         update.send_signal(signal.SIGINT)
-        rest, errors = update.communicate(timeout=60)
+        rest, errors = update.communicate(timeout=200)
     finally:
         update.kill()
         update.wait()
@@ -214,7 +215,7 @@ def test_ctrl_c_ends_a_training_run_in_good_order(tmp_path: Path) -> None:
     assert "Cancelling" in rest
     assert errors.endswith("The update was cancelled.\n")
     assert "Traceback" not in rest + errors
-    assert project.processes() == []
+    eventually(lambda: project.processes() == [])
     assert "to destroy" not in project.done("destroy", STACK, "--yes")
     assert "Nothing to destroy: test is not up." in project.done("destroy", STACK, "--yes")
 

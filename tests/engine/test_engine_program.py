@@ -16,6 +16,7 @@ from mlcloud.embedded.records import EngineError, PendingOperation, ResourceReco
 from mlcloud.embedded.values import has_secret, is_secret, plain
 from pulumi import Output, ResourceOptions
 from support.engine import Stack, Thing, ThingProvider
+from support.waiting import LIMIT_S, eventually
 
 
 @pytest.fixture
@@ -178,7 +179,7 @@ def test_a_function_that_fails_says_so_and_a_program_may_catch_that(stack: Stack
 
 
 def test_independent_resources_are_made_at_once(stack: Stack) -> None:
-    together = threading.Barrier(8, timeout=90)
+    together = threading.Barrier(8, timeout=LIMIT_S)
     stack.provider.before = lambda method, _name: together.wait() if method == "create" else None
     result = stack.up(lambda: [Thing(f"thing-{index}") for index in range(8)])
     assert result.ok, stack.errors
@@ -187,20 +188,20 @@ def test_independent_resources_are_made_at_once(stack: Stack) -> None:
 
 def test_independent_resources_are_deleted_at_once(stack: Stack) -> None:
     assert stack.up(lambda: [Thing(f"thing-{index}") for index in range(8)]).ok
-    together = threading.Barrier(8, timeout=90)
+    together = threading.Barrier(8, timeout=LIMIT_S)
     stack.provider.before = lambda method, _name: together.wait() if method == "delete" else None
     assert stack.destroy().ok
 
 
 def test_a_failure_lets_what_runs_finish_and_begins_nothing_more(stack: Stack) -> None:
-    failed = threading.Event()
+    running = threading.Event()
 
     def before(method: str, name: str) -> None:
         if (method, name) == ("create", "slow"):
-            assert failed.wait(10)
-            time.sleep(0.1)
+            running.set()
+            eventually(lambda: bool(stack.errors))
         if (method, name) == ("create", "bad"):
-            failed.set()
+            assert running.wait(LIMIT_S)
 
     def program() -> None:
         slow = Thing("slow")

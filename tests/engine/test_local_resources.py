@@ -18,7 +18,10 @@ import pytest
 from mlcloud.embedded.engine import Result
 from mlcloud.local.resources import Bucket, BucketObject, Endpoint, ModelVersion, TrainingRun
 from support.engine import Stack
+from support.http import get, post
+from support.processes import has_ended, kill_all
 from support.provider_plugin import COMPONENTS
+from support.waiting import eventually
 
 SUPPORT = Path(__file__).parents[1] / "support"
 REAL_DATA = Path(__file__).parents[2] / "stacks" / "data" / "breast-cancer-wisconsin.csv"
@@ -117,12 +120,9 @@ class LocalStack:
     def processes(self) -> list[psutil.Process]:
         """Everything that runs for this stack."""
         found: list[psutil.Process] = []
-        for process in psutil.process_iter(["cmdline", "environ", "status"]):
+        for process in psutil.process_iter(["cmdline", "environ"]):
             words = [*(process.info["cmdline"] or ()), *(process.info["environ"] or {}).values()]
-            if (
-                any(str(self.root) in word for word in words)
-                and process.info["status"] != psutil.STATUS_ZOMBIE
-            ):
+            if any(str(self.root) in word for word in words) and not has_ended(process):
                 found.append(process)
         return found
 
@@ -140,7 +140,7 @@ def local(tmp_path: Path) -> Iterator[Callable[..., LocalStack]]:
     yield make
     for stack in made:
         assert stack.stack.destroy().ok, stack.stack.errors
-        assert stack.processes() == []
+        eventually(lambda stack=stack: stack.processes() == [])
 
 
 @pytest.fixture
@@ -170,12 +170,12 @@ def trained_model(place: Path) -> Path:
     (config / "hyperparameters.json").write_text(json.dumps(settings))
     shutil.copy(REAL_DATA, data)
     command = [sys.executable, "-m", "mlcloud_trainer", "train", "--prefix", str(place)]
-    subprocess.run(command, check=True, capture_output=True, timeout=120)
+    subprocess.run(command, check=True, capture_output=True, timeout=200)
     return place / "model"
 
 
 def predict(outputs: dict[str, Any], instance: dict[str, Any]) -> tuple[Any, str]:
-    answer = httpx.post(f"{outputs['url']}/invocations", json={"instances": [instance]}, timeout=10)
+    answer = post(f"{outputs['url']}/invocations", {"instances": [instance]})
     assert answer.status_code == 200, answer.text
     return answer.json()["predictions"][0]["prediction"], answer.headers["x-model-version"]
 
@@ -256,8 +256,7 @@ def test_an_endpoint_that_was_killed_is_repaired_by_the_next_update_without_trai
     fake: LocalStack,
 ) -> None:
     first = fake.up()
-    for process in fake.processes():
-        process.kill()
+    kill_all(fake.processes())
     again = fake.up()
     assert again.ok, fake.stack.errors
     assert fake.changed() == [("update", "endpoint")]
@@ -310,7 +309,7 @@ def test_destroy_ends_every_process_frees_the_port_and_removes_the_files(fake: L
     assert fake.stack.destroy().ok, fake.stack.errors
     assert fake.processes() == []
     with pytest.raises(httpx.ConnectError):
-        httpx.get(outputs["url"])
+        get(outputs["url"])
     assert list(fake.root.rglob("*")) == [fake.root / "trainings"]
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import psutil
 
+from support.http import post
 from support.processes import has_ended, wait_for_end
 from support.provider_models import Model, make_model
 from support.provider_plugin import Plugin, RefusedError
@@ -79,7 +80,7 @@ class EndpointPlace:
 
 
 def ask(outputs: dict[str, Any], **request: Any) -> httpx.Response:
-    return httpx.post(f"{outputs['url']}/invocations", json={"instances": [{"a": 1}], **request}, timeout=LIMIT_S)
+    return post(f"{outputs['url']}/invocations", {"instances": [{"a": 1}], **request})
 
 
 def predicted(outputs: dict[str, Any]) -> object:

@@ -78,7 +78,7 @@ class Plugin:
         assert self.process.stdout is not None
         port = self.process.stdout.readline()
         assert port.strip().isdigit(), self.process.communicate(timeout=LIMIT_S)
-        self._channel = grpc.insecure_channel(f"127.0.0.1:{port.strip()}")
+        self._channel = grpc.insecure_channel(f"127.0.0.1:{port.strip()}", [("grpc.enable_http_proxy", 0)])
         self.stub: Any = provider_pb2_grpc.ResourceProviderStub(self._channel)
 
     def close(self) -> tuple[str, str]:

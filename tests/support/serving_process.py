@@ -18,7 +18,9 @@ from pathlib import Path
 
 import httpx
 
-START_LIMIT_S = 60.0
+from support.waiting import LIMIT_S, eventually
+
+START_LIMIT_S = LIMIT_S
 _OURS = ("MLCLOUD_", "AIP_", "AZUREML_")
 _COMMAND_VARIABLE = "MLCLOUD_TEST_SERVER_COMMAND"
 
@@ -73,7 +75,7 @@ class ServerProcess:
         return f"http://127.0.0.1:{self.port}"
 
     def client(self, **options: object) -> httpx.Client:
-        return httpx.Client(base_url=self.url, timeout=30, trust_env=False, **options)
+        return httpx.Client(base_url=self.url, timeout=LIMIT_S, trust_env=False, **options)
 
     def get(self, path: str, **options: object) -> httpx.Response:
         with self.client() as client:
@@ -86,10 +88,15 @@ class ServerProcess:
         with self.client() as client:
             return client.post(path, content=content, headers=headers, **options)
 
-    def connect(self, port: int | None = None, timeout_s: float = 30) -> socket.socket:
+    def connect(self, port: int | None = None, timeout_s: float = LIMIT_S) -> socket.socket:
         return socket.create_connection(("127.0.0.1", port or self.port), timeout=timeout_s)
 
-    def terminate(self, limit_s: float = 30) -> int:
+    def wait_for_requests(self, count: int, client: httpx.Client | None = None) -> None:
+        """Until so many requests are being answered: their heads were read, their answers are not out."""
+        with self.client() as own:
+            eventually(lambda: in_flight(client or own) >= count)
+
+    def terminate(self, limit_s: float = LIMIT_S) -> int:
         """SIGTERM, and the exit code."""
         self.process.send_signal(signal.SIGTERM)
         return self.wait(limit_s)
@@ -100,6 +107,12 @@ class ServerProcess:
         if self._reader is not None:
             self._reader.join(limit_s)
         return code
+
+
+def in_flight(client: httpx.Client) -> int:
+    """How many requests a server is answering, the question itself left out."""
+    lines = client.get("/metrics").text.splitlines()
+    return int(next(line for line in lines if line.startswith("mlcloud_requests_in_flight ")).split()[1]) - 1
 
 
 def server_environment(variables: Mapping[str, str | Path | int]) -> dict[str, str]:
@@ -158,10 +171,10 @@ def serving(
         if process.poll() is None:
             process.terminate()
             try:
-                process.wait(5)
+                process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
-        server.wait(10)
+        server.wait()
         assert process.stdout is not None
         process.stdout.close()
 

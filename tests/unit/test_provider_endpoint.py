@@ -100,9 +100,7 @@ def test_a_new_model_takes_over_behind_the_same_port_and_no_request_is_lost(
     slow: list[httpx.Response] = []
     threads = [threading.Thread(target=keep_asking) for _ in range(3)]
     begun = place.root / "begun"
-    threads.append(
-        threading.Thread(target=lambda: slow.append(ask(outputs, sleep_s=1.5, begun=str(begun))))
-    )
+    threads.append(threading.Thread(target=lambda: slow.append(ask(outputs, sleep_s=1.5, begun=str(begun)))))
     for thread in threads:
         thread.start()
     eventually(lambda: begun.exists() and "old" in answers)

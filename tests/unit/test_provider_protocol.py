@@ -223,7 +223,7 @@ def test_the_plugin_ends_when_its_engine_is_killed() -> None:
     engine = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     assert engine.stdout is not None
     pid, port = map(int, engine.stdout.readline().split())
-    with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
+    with grpc.insecure_channel(f"127.0.0.1:{port}", [("grpc.enable_http_proxy", 0)]) as channel:
         provider_pb2_grpc.ResourceProviderStub(channel).GetPluginInfo(empty_pb2.Empty(), timeout=LIMIT_S)
     started = psutil.Process(pid)
     os.kill(engine.pid, signal.SIGKILL)

@@ -1,7 +1,6 @@
 """Training runs whose engine ends, is cancelled or is killed, and runs that are shared."""
 
 import json
-import os
 import signal
 import time
 from collections.abc import Iterator

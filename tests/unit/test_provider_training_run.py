@@ -56,6 +56,17 @@ def test_progress_and_metrics_show_in_the_resources_row_while_it_trains(
     assert all(entry.ephemeral for entry in shown)
 
 
+def test_progress_shows_where_a_proxy_is_set_for_the_internet(
+    place: RunPlace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "grpc_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    behind = Plugin()
+    behind.resource(RUN).create(place.inputs)
+    behind.engine.wait_for("accuracy = 0.9", 20)
+    assert behind.close() == ("", "")
+
+
 def test_before_training_the_runs_name_is_known_and_the_model_is_not(plugin: Plugin, place: RunPlace) -> None:
     run = plugin.resource(RUN)
     previewed = run.preview(place.inputs)

@@ -10,6 +10,8 @@ from mlcloud.provider.protocol import engine_pb2, engine_pb2_grpc
 from mlcloud.provider.resource import Severity
 
 LOG_TIMEOUT_S = 5.0
+# The engine is on this machine, where no proxy leads; gRPC would ask one for 127.0.0.1, too.
+_CHANNEL_OPTIONS = (("grpc.enable_http_proxy", 0),)
 
 
 class Engine:
@@ -46,5 +48,6 @@ class Engine:
     def _connected(self) -> engine_pb2_grpc.EngineStub | None:
         with self._lock:
             if self._stub is None and self._address:
-                self._stub = engine_pb2_grpc.EngineStub(grpc.insecure_channel(self._address))
+                channel = grpc.insecure_channel(self._address, options=_CHANNEL_OPTIONS)
+                self._stub = engine_pb2_grpc.EngineStub(channel)
             return self._stub
