@@ -68,6 +68,12 @@ class TestTree:
         assert "data" in text
         assert "idle" not in text
 
+    def test_what_a_refresh_found_as_it_was_is_not_shown(self) -> None:
+        other = BUCKET.replace("data", "idle")
+        text = rendered([ended("update"), ended("refresh", other)])
+        assert "data" in text
+        assert "idle" not in text
+
     def test_a_replacement_says_which_property_forced_it(self) -> None:
         change = PropertyChange(path="directory", kind="update", forces_replacement=True, old="/a", new="/b")
         text = rendered([ended("create-replacement", changes=(change,)), ended("delete-replaced")])

@@ -32,7 +32,10 @@ def changes_tree(title: str, events: Iterable[Shown], *, diff: bool = False, wid
     """
     longest = min(_LONGEST_VALUE, max(16, (width - _BESIDE_VALUES) // 2))
     last = _last_of_each(events)
-    wanted = {urn for urn, event in last.items() if event.op != "same" or isinstance(event, ResourceFailed)}
+    unchanged = ("same", "refresh")
+    wanted = {
+        urn for urn, event in last.items() if event.op not in unchanged or isinstance(event, ResourceFailed)
+    }
     for urn in list(wanted):
         parent = last[urn].parent
         while parent in last and parent not in wanted:
