@@ -16,7 +16,7 @@ from typing import TypeVar
 import httpx
 import pytest
 from conftest import TestModel
-from support.http import get, post
+from support.local_http import get, post
 from support.processes import cpu_seconds
 from support.serving_process import ServerProcess, read_to_end, serving, startup_failure
 from support.waiting import LIMIT_S, eventually

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.http import post
+from support.local_http import post
 from support.stack_project import STACK, StackProject
 
 pytestmark = [

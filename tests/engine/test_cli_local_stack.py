@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from support.http import post
+from support.local_http import post
 from support.processes import kill_all
 from support.stack_project import STACK, StackProject
 from support.waiting import eventually

@@ -18,7 +18,7 @@ import pytest
 from mlcloud.embedded.engine import Result
 from mlcloud.local.resources import Bucket, BucketObject, Endpoint, ModelVersion, TrainingRun
 from support.engine import Stack
-from support.http import get, post
+from support.local_http import get, post
 from support.processes import has_ended, kill_all
 from support.provider_plugin import COMPONENTS
 from support.waiting import eventually

@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import psutil
 
-from support.http import post
+from support.local_http import post
 from support.processes import has_ended, wait_for_end
 from support.provider_models import Model, make_model
 from support.provider_plugin import Plugin, RefusedError
