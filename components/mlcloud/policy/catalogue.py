@@ -1,0 +1,43 @@
+"""Which controls and waivers there are, by cloud."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from mlcloud.policy import aws, image
+from mlcloud.policy.control import Control, Waiver
+from mlcloud.policy.resource import Declared
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalogue:
+    """The controls of a cloud, and what is waived of them.
+
+    Attributes:
+        cloud: Its name in the settings.
+        package: The Pulumi package whose resources they judge.
+        controls: The controls.
+        waivers: What need not hold.
+    """
+
+    cloud: str
+    package: str
+    controls: Sequence[Control]
+    waivers: Sequence[Waiver]
+
+
+CATALOGUES: Final = (
+    Catalogue(cloud="aws", package="aws", controls=(*aws.CONTROLS, *image.CONTROLS), waivers=aws.WAIVERS),
+)
+
+
+def catalogue_of(declared: Declared) -> Catalogue:
+    """Return the controls of the clouds that a plan declares resources of; none for `local`."""
+    packages = {resource.type.split(":")[0] for resource in declared.resources}
+    found = [one for one in CATALOGUES if one.package in packages]
+    return Catalogue(
+        cloud=", ".join(one.cloud for one in found),
+        package="",
+        controls=[control for one in found for control in one.controls],
+        waivers=[waiver for one in found for waiver in one.waivers],
+    )
