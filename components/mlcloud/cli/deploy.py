@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mlcloud.cli import INTERRUPTED
+from mlcloud.cli.controls import plan_json, print_report, report_of
 from mlcloud.cli.display import Display, diagnostic_line, display_for
 from mlcloud.cli.outputs import first_outputs
 from mlcloud.cli.terminal import terminal
@@ -40,10 +41,12 @@ def preview(args: argparse.Namespace) -> int:
     run = _Run.quiet(args, "preview")
     with run.cancel_on_interrupt():
         plan = run.engine.preview()
+    report = report_of(plan, _setting(Project.load(Path.cwd()), args.stack, "environment", "dev"))
     if args.json:
-        sys.stdout.write(plan.to_json())
+        sys.stdout.write(plan_json(plan, report))
     else:
         run.print_plan(plan.summary)
+        print_report(run.console, report)
     return run.end(ok=plan.ok)
 
 
@@ -193,8 +196,12 @@ def _change(
 
 
 def _cloud_of(project: Project, stack: str) -> str:
+    return _setting(project, stack, "cloud", "local")
+
+
+def _setting(project: Project, stack: str, key: str, default: str) -> str:
     passphrase = Passphrase(home=home_directory(project.root))
-    return project.config(stack, passphrase).values.get(f"{project.name}:cloud") or "local"
+    return project.config(stack, passphrase).values.get(f"{project.name}:{key}") or default
 
 
 def _refuse_clouds(stack: str, what: str) -> None:

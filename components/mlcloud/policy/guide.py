@@ -1,7 +1,7 @@
 """Writes the guide to the controls.
 
-Run it as `python -m mlcloud.policy.guide --write` in the project's folder; without `--write` it tells whether the
-guide has drifted.
+Run it as `python -m mlcloud.policy.guide --write` in the project's folder; without `--write` it tells whether
+the guide has drifted.
 """
 
 import argparse
@@ -18,13 +18,14 @@ COMMAND: Final = "python -m mlcloud.policy.guide --write"
 _NAMES: Final = {"aws": "AWS", "gcp": "GCP", "azure": "Azure"}
 _HEAD: Final = f"""# Controls
 
-What every stack on a cloud must declare, judged on the plan, before anything is made: `mlcloud preview STACK` ends with the result, and
-`--json` has it under `policy`. A control looks at declared properties alone. It is a pure function in `components/mlcloud/policy`, and each has
-plans in the tests that it must catch.
+What every stack on a cloud must declare. It is judged on the plan, before anything is made:
+`mlcloud preview STACK` ends with the result, and `--json` has it under `policy`. A control is a pure function
+over declared resources (`components/mlcloud/policy`), and the tests hold plans that each must catch.
 
-- **finding**: a property is not what it must be. It is told with its path, its value, what is required and how to fix it.
+- **finding**: a property is not what it must be. It is told with its value, what is required and the fix.
 - **unknown**: the value comes from something that the update makes first. It is not taken for a good one.
-- **waived**: the control need not hold here, for a reason that stands below. A waiver that waives nothing any more is a finding.
+- **waived**: the control need not hold, for a reason that stands below. A waiver that waives nothing any more
+  is a finding.
 
 Written by `{COMMAND}`.
 """
