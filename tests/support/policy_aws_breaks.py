@@ -141,6 +141,7 @@ IDENTITY = [
         "identity-named-resources",
         "role-policy policy",
         [allow("s3:GetObject", resource="*")],
+        [allow("s3:GetObject", resource="arn:aws:s3:::*")],
         [allow("ecr:GetAuthorizationToken", "sagemaker:CreateModel", resource=["*"])],
         [{"Effect": "Allow", "Action": "s3:GetObject", "NotResource": "arn:aws:s3:::data/*"}],
     ),
@@ -168,6 +169,13 @@ IDENTITY = [
         "role assumeRolePolicy",
         [allow("sts:AssumeRole", principal=SAGEMAKER)],
         [allow("sts:AssumeRole", principal=EVERYBODY)],
+        [
+            allow(
+                "sts:AssumeRole",
+                principal=SAGEMAKER,
+                condition={"StringEqualsIfExists": FROM_HERE["StringEquals"]},
+            )
+        ],
         [allow("sts:AssumeRole", principal={**SAGEMAKER, "AWS": ACCOUNT}, condition=FROM_HERE)],
         [
             allow(

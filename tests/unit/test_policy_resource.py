@@ -77,6 +77,12 @@ def test_what_an_update_deletes_is_not_declared() -> None:
     assert len(Declared.of([{**entry, "op": "same"}], "dev").resources) == 1
 
 
+def test_what_is_replaced_is_declared_once() -> None:
+    entry = {"urn": "u", "type": BUCKET, "name": "data", "inputs": {}}
+    listed = [{**entry, "op": op} for op in ("delete-replaced", "create-replacement", "replace")]
+    assert len(Declared.of(listed, "dev").resources) == 1
+
+
 def referring(bucket: Resource, *others: Resource) -> list[str]:
     declared = Declared(resources=[bucket, *others], environment="dev")
     return [one.name for one in declared.referring(bucket, LOGGING, "bucket")]

@@ -23,9 +23,7 @@ class AwsBucketArgs:
         scope: Whose it is and where.
         part: What it holds, a part of its name: `data`, `models`, `logs`.
         key_arn: KMS key of its objects. None encrypts with S3's own keys, for a bucket that takes access
-            logs. S3's guide asks for SSE-S3 there
-            (https://docs.aws.amazon.com/AmazonS3/latest/userguide/enable-server-access-logging.html); a key
-            of one's own is reported to work (https://github.com/aws/aws-cdk/pull/24789), and not tried here.
+            logs: S3 does not support SSE-KMS there (docs/adr/0008-what-awss-own-services-contradict.md).
         log_bucket: Name of the bucket that takes its access logs. Default: they are not kept; a bucket that
             took its own would fill itself.
         expire_after_days: Objects are deleted after so many days. Default: never.

@@ -43,21 +43,20 @@ def each(*judges: Judge) -> Judge:
     return judge
 
 
-def has(type_: str, path: str, what: Judge | None = None, *, unless: str = "") -> Judge:
+def has(type_: str, path: str, what: Judge | None = None) -> Judge:
     """Return a judge that wants a resource of another type to refer to this one, and looks at it.
 
     Args:
         type_: The other's type token.
         path: Its property that refers to this resource.
         what: What else must hold of it; its problems are told with its name. Default: nothing.
-        unless: What to say of the fix. Default: declare one.
     """
     kind = type_.rsplit(":", 1)[-1]
 
     def judge(resource: Resource, declared: Declared) -> Iterator[Problem]:
         found = declared.referring(resource, type_, path)
         if not found:
-            fix = unless or f"declare {kind} with `{path}` of this resource"
+            fix = f"declare {kind} with `{path}` of this resource"
             lost = any(_may_be_of(one, path, resource) for one in declared.all(type_))
             yield problem(kind, UNKNOWN if lost else ABSENT, f"a {kind} of it", fix)
         for other in found:
@@ -102,8 +101,3 @@ def is_one_of(*allowed: Any) -> Callable[[Any], bool]:
 def at_least(low: float) -> Callable[[Any], bool]:
     """Return a test for a number that is not below another."""
     return lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and value >= low
-
-
-def known(value: Any) -> bool:
-    """Return whether a preview can tell the value."""
-    return value != UNKNOWN

@@ -121,8 +121,9 @@ class Declared:
     @classmethod
     def of(cls, entries: Iterable[Mapping[str, Any]], environment: str) -> "Declared":
         """Return what the entries of a preview declare; what the update deletes is not part of it."""
-        kept = [Resource.of(entry) for entry in entries if entry.get("op") not in _GONE]
-        return cls(resources=kept, environment=environment)
+        # One that is replaced has several entries; the last is what is there afterwards.
+        kept = {entry["urn"]: Resource.of(entry) for entry in entries if entry.get("op") not in _GONE}
+        return cls(resources=list(kept.values()), environment=environment)
 
     @property
     def is_prod(self) -> bool:

@@ -39,11 +39,14 @@ class Statement:
         return any(name == "*" for _, name in self.principals)
 
     def conditions(self, *operators: str) -> dict[str, Any]:
-        """Return what some operators compare, by the key in lower case; IAM's keys know no case."""
+        """Return what some operators compare, by the key in lower case; IAM's keys know no case.
+
+        `...IfExists` and `ForAllValues:...` are other operators: they hold where there is no value at all.
+        """
         return {
             key.lower(): value
             for operator, compared in self.condition.items()
-            if operator.removesuffix("IfExists").split(":")[-1] in operators
+            if operator in operators
             for key, value in compared.items()
         }
 

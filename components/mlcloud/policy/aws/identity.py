@@ -50,23 +50,24 @@ def _named_actions(statement: Statement) -> Iterator[Problem]:
 
 
 def _named_resources(statement: Statement) -> Iterator[Problem]:
-    if not statement.allows or "*" not in statement.resources:
-        return
     restrictable = sorted(set(statement.actions) - NAMES_NO_RESOURCE)
-    if restrictable:
-        allowed = "resources by name"
-        fix = f"name the resources of {', '.join(restrictable)}, or of the stack's prefix"
-        yield problem(statement.path, "Resource *", allowed, fix)
+    for resource in statement.resources if statement.allows and restrictable else ():
+        if resource == "*" or _is_all_of_a_service(resource):
+            fix = f"name the resources of {', '.join(restrictable)}, or the stack's prefix"
+            yield problem(statement.path, resource, "resources by name", fix)
+
+
+def _is_all_of_a_service(arn: str) -> bool:
+    """Return whether an ARN (`arn:partition:service:region:account:resource`) is that of everything."""
+    return arn.split(":", maxsplit=5)[5:] == ["*"]
 
 
 def _named_roles(statement: Statement) -> Iterator[Problem]:
     if not statement.allows or not any(fnmatchcase("iam:PassRole", one) for one in statement.actions):
         return
     for resource in statement.resources:
-        if resource.endswith(("*", ":role/")) and "/" not in resource.partition(":role/")[2]:
-            name = resource.partition(":role/")[2].rstrip("*")
-            if not name:
-                yield problem(statement.path, resource, "roles by name", "name the roles that are passed")
+        if resource == "*" or resource.endswith(":role/*") or _is_all_of_a_service(resource):
+            yield problem(statement.path, resource, "roles by name", "name the roles that are passed")
     if "iam:passedtoservice" not in statement.conditions("StringEquals"):
         allowed = "the condition `iam:PassedToService`"
         yield problem(statement.path, ABSENT, allowed, "say to which service the roles are given")

@@ -29,7 +29,7 @@ CONTROLS: Final = (
     Control(
         id="keys-not-public",
         sources=["KMS.5", "CKV_AWS_33", "CKV2_AWS_64"],
-        title="Keys have a policy of their own, which is open to this account alone",
+        title="Keys have a policy of their own that lets nobody in whom it does not name",
         severity="critical",
         why="Whoever may use the key reads everything that it encrypts.",
         types=[_KEY],
