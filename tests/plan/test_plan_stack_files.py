@@ -1,10 +1,11 @@
 """Every stack file of the repository: its plan is the reviewed inventory, and a second one is identical."""
 
+import re
 from pathlib import Path
 
 import pytest
 from support.inventory import REGENERATE, ROOT, inventory_of, read
-from support.stack_plan import plan_of
+from support.stack_plan import plan_of, preview
 
 STACKS = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
 
@@ -37,3 +38,10 @@ def test_a_plan_is_the_documented_contract(stack: str, tmp_path: Path) -> None:
     assert all(set(entry) == set(keys.split()) for entry in plan["resources"])
     assert sum(plan["summary"].values()) == len(plan["resources"])
     assert list(tmp_path.rglob("*.json")) == [], "a preview writes no state"
+
+
+def test_a_preview_of_a_cloud_ends_with_what_the_controls_say(tmp_path: Path) -> None:
+    last = preview("aws-dev", tmp_path).stdout.splitlines()[-1]
+    assert re.fullmatch(
+        r"Controls: \d+ checked, 0 findings, \d+ waived(, \d+ unknown until the update)?", last
+    )
