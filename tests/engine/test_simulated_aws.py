@@ -9,9 +9,7 @@ import pytest
 from mlcloud.simulated.aws import AWS
 from mlcloud.simulated.failures import FAIL_VARIABLE, FailAt
 from mlcloud.simulated.servicer import SimulatedProvider
-from support.simulated_stack import AWS_SDK, SimulatedStack, chain
-
-pytestmark = AWS_SDK
+from support.simulated_stack import SimulatedStack, chain
 
 CONFIGURATION = "aws:sagemaker/endpointConfiguration:EndpointConfiguration"
 

@@ -14,9 +14,7 @@ from mlcloud.provider.server import make_servicer
 from mlcloud.simulated import provider_class, providers_for
 from mlcloud.simulated.failures import FAIL_VARIABLE
 from support.engine import MemoryState
-from support.simulated_stack import AWS_SDK, SimulatedStack
-
-pytestmark = AWS_SDK
+from support.simulated_stack import SimulatedStack
 
 COMPONENTS = Path(__file__).resolve().parents[2] / "components"
 REGION = "eu-central-1"

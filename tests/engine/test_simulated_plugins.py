@@ -15,9 +15,6 @@ import yaml
 from mlcloud.embedded.engine import Engine, Target
 from mlcloud.simulated.plugin import write_plugin
 from support.engine import MemoryState
-from support.simulated_stack import AWS_SDK
-
-pytestmark = AWS_SDK
 
 ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """

@@ -37,9 +37,6 @@ from mlcloud.provider.engine import Engine
 from mlcloud.provider.server import make_servicer
 from mlcloud.simulated import providers_for
 from support.plan import plan
-from support.simulated_stack import AWS_SDK
-
-pytestmark = AWS_SDK
 
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/8d3f9f3e-6d8e-4f43-9f31-0f3f9e5c7a11"
 TOPIC = "arn:aws:sns:eu-central-1:123456789012:shop-prod"

@@ -15,9 +15,7 @@ from mlcloud.aws.watches import InstanceWatch
 from mlcloud.core.scope import Scope
 from mlcloud.core.settings import Canary
 from mlcloud.simulated import provider_class
-from support.simulated_stack import AWS_SDK, SimulatedStack
-
-pytestmark = AWS_SDK
+from support.simulated_stack import SimulatedStack
 
 SCOPE = Scope(
     project="shop",

@@ -6,16 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pulumi_aws as aws
-import pytest
 from mlcloud.embedded.engine import Engine, Target
 from mlcloud.embedded.events import Diagnostic, Event, ResourceEnded
 from mlcloud.embedded.plan import Plan
 from mlcloud.simulated import providers_for
 
 from support.engine import MemoryState
-
-AWS_SDK = pytest.mark.filterwarnings(r"ignore:\S+ has been deprecated in favor of:DeprecationWarning")
-"""For tests that import modules of pulumi-aws: each warns of the deprecated classes that it declares."""
 
 
 class SimulatedStack:

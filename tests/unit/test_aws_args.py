@@ -10,9 +10,6 @@ from mlcloud.core.context import StackContext
 from mlcloud.core.errors import ArgsError, UserError
 from mlcloud.core.scope import Scope
 from mlcloud.core.settings import Settings
-from support.simulated_stack import AWS_SDK
-
-pytestmark = AWS_SDK
 
 KEY = "arn:aws:kms:eu-central-1:123456789012:key/1"
 TAGS = {"mlcloud-project": "shop", "mlcloud-stack": "dev"}

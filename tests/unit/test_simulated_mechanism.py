@@ -14,7 +14,6 @@ from mlcloud.simulated.declarations import NotDeclaredError, declaration_of
 from mlcloud.simulated.diffs import diff_response
 from mlcloud.simulated.failures import FailAt, Failures
 from mlcloud.simulated.plugin import main, write_plugin
-from support.simulated_stack import AWS_SDK
 
 
 def test_a_cloud_names_the_providers_that_it_needs() -> None:
@@ -107,7 +106,6 @@ def test_a_plugin_of_an_unknown_package_is_refused(capsys: pytest.CaptureFixture
     assert "Name a simulated provider: aws, docker-build, mlcloud." in capsys.readouterr().err
 
 
-@AWS_SDK
 def test_a_module_of_the_sdk_is_loaded_whole_before_any_thread_reads_it() -> None:
     # In a process of its own: here the module may be loaded already.
     program = """

@@ -12,9 +12,6 @@ from mlcloud.simulated.cloud import Facts, Templates
 from mlcloud.simulated.declarations import declaration_of
 from policy_sentry.querying.arns import get_raw_arns_for_service
 from support.simulated_replacements import NAMES, REGENERATE, TABLE, TYPES, create_only, table
-from support.simulated_stack import AWS_SDK
-
-pytestmark = AWS_SDK
 
 
 def test_the_table_is_what_cloudformation_calls_create_only() -> None:
