@@ -300,7 +300,6 @@ def test_an_unsupported_option_is_refused_by_name(stack: Stack, options: object,
         (lambda: pulumi.StackReference("organization/shop/other"), "pulumi:pulumi:StackReference"),
         (lambda: pulumi.runtime.register_resource_transform(transform), "transforms"),
         (lambda: pulumi.runtime.call("test:index:Thing/do", {}), "Call"),
-        (lambda: Thing("a", file=pulumi.StringAsset("x")), "assets"),
         (lambda: pulumi.require_pulumi_version(">=3.0.0"), "requires Pulumi >=3.0.0"),
     ],
 )

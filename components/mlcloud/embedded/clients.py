@@ -13,6 +13,7 @@ from google.rpc.status_pb2 import Status
 from pulumi.runtime.proto import provider_pb2 as protocol
 
 from mlcloud.embedded import values
+from mlcloud.embedded.assets import with_content, without_content
 from mlcloud.embedded.records import EngineError, Properties, ResourceRecord, urn_name, urn_type
 
 STATUS_DETAILS = "grpc-status-details-bin"
@@ -148,6 +149,10 @@ class ProviderClient:
     def _struct(self, properties: Properties) -> Struct:
         return values.for_provider(properties, secrets=self._secrets, references=self._references)
 
+    def _told(self, properties: Properties) -> Struct:
+        """What is only told of: the content of assets is of no use there, and may be gone."""
+        return self._struct(without_content(properties))
+
     def handshake(self, *, engine_address: str, root: str, program: str) -> None:
         """Tell the provider where it runs, if it wants to know."""
         request = protocol.ProviderHandshakeRequest(
@@ -237,9 +242,9 @@ class ProviderClient:
         request = protocol.DiffRequest(
             id=old.id,
             **_identity(urn),
-            olds=self._struct(old.outputs),
-            old_inputs=self._struct(old.inputs),
-            news=self._struct(news),
+            olds=self._told(old.outputs),
+            old_inputs=self._told(old.inputs),
+            news=self._told(news),
             ignoreChanges=ignore_changes,
         )
         return _diff(self._call("Diff", request))
@@ -277,8 +282,8 @@ class ProviderClient:
         request = protocol.UpdateRequest(
             id=old.id,
             **_identity(urn),
-            olds=self._struct(old.outputs),
-            old_inputs=self._struct(old.inputs),
+            olds=self._told(old.outputs),
+            old_inputs=self._told(old.inputs),
             news=self._struct(news),
             ignoreChanges=ignore_changes,
             timeout=timeout_s,
@@ -305,8 +310,8 @@ class ProviderClient:
             protocol.DeleteRequest(
                 id=record.id,
                 **_identity(record.urn),
-                properties=self._struct(record.outputs),
-                old_inputs=self._struct(record.inputs),
+                properties=self._told(record.outputs),
+                old_inputs=self._told(record.inputs),
                 timeout=timeout_s,
             ),
         )
@@ -316,17 +321,19 @@ class ProviderClient:
         request = protocol.ReadRequest(
             id=record.id,
             **_identity(record.urn),
-            properties=self._struct(record.outputs),
-            inputs=self._struct(record.inputs),
+            properties=self._told(record.outputs),
+            inputs=self._told(record.inputs),
         )
         answer, init_errors = self._answer("Read", request)
         if not answer.id:
             return None
         return Made(
             id=answer.id,
-            outputs=self._marked(values.from_struct(answer.properties), record.outputs),
+            outputs=with_content(
+                self._marked(values.from_struct(answer.properties), record.outputs), record.outputs
+            ),
             inputs=(
-                self._marked(values.from_struct(answer.inputs), record.inputs)
+                with_content(self._marked(values.from_struct(answer.inputs), record.inputs), record.inputs)
                 if answer.HasField("inputs")
                 else None
             ),

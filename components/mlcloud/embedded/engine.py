@@ -319,6 +319,7 @@ class _Run:
             ledger=self.ledger,
             config=target.config,
             secret_keys=target.secret_keys,
+            folder=target.folder,
         )
 
     def evaluate(self) -> None:

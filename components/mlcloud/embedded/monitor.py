@@ -4,12 +4,14 @@ import importlib
 import re
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import resource_pb2 as protocol
 
 from mlcloud.embedded import values
+from mlcloud.embedded.assets import with_hashes
 from mlcloud.embedded.clients import ProviderClient, ProviderError
 from mlcloud.embedded.deployment import Deployment
 from mlcloud.embedded.goals import STACK_TYPE, Alias, Goal
@@ -75,7 +77,18 @@ class Monitor:
         ledger: Ledger,
         config: Mapping[str, str],
         secret_keys: frozenset[str],
+        folder: Path,
     ) -> None:
+        """Prepare.
+
+        Args:
+            deployment: The run.
+            instances: Its providers.
+            ledger: Its state.
+            config: The stack's config, ``namespace:key`` to text.
+            secret_keys: The keys of it that are secret.
+            folder: The program's folder.
+        """
         self.stack_urn = ""
         self.stack_outputs: Properties | None = None
         """What the program exported; ``None`` until it has ended."""
@@ -84,6 +97,7 @@ class Monitor:
         self._ledger = ledger
         self._config = config
         self._secret_keys = secret_keys
+        self._folder = folder
         self._lock = threading.RLock()
         self._goals: dict[str, Goal] = {}
         self._component_providers: dict[str, dict[str, str]] = {}
@@ -183,12 +197,6 @@ class Monitor:
         present = {field.name for field, _ in request.ListFields() if field.name != "hooks"}
         present |= {"hooks"} if request.hooks.ByteSize() else set()
         used = [name for field, name in UNSUPPORTED_OPTIONS.items() if field in present]
-        assets = any(
-            values.signature(item) in values.ASSET_SIGNATURES
-            for item in values.walk(values.from_struct(request.object))
-        )
-        if assets and not self._deployment.journal.preview:
-            used.append("assets and archives")
         if used:
             raise self._deployment.journal.fail(
                 f"{request.name} ({request.type}) uses {', '.join(used)}: {ADVICE}"
@@ -196,7 +204,8 @@ class Monitor:
 
     def _goal(self, request: Any) -> Goal:
         parent = self._goals.get(request.parent)
-        inputs = values.from_struct(request.object)
+        with self._deployment.journal.failing(""):
+            inputs = with_hashes(values.from_struct(request.object), self._folder)
         if is_provider(request.type) and request.version:
             inputs = _with_version(inputs, request.version)
         defined = request.deleteBeforeReplaceDefined or request.deleteBeforeReplace

@@ -6,10 +6,8 @@ from typing import Any, cast
 
 from google.protobuf import struct_pb2
 
+from mlcloud.embedded.assets import same_content
 from mlcloud.embedded.records import SECRET_SIGNATURE, SIGNATURE_KEY, UNKNOWN, Properties
-
-ASSET_SIGNATURES = frozenset({"c44067f5952c0a294b673a41bacd8c17", "0def7320c3a5731c473e5ecbe6d01bc7"})
-"""The signatures of assets and archives (sdk/go/common/resource/sig)."""
 
 RESOURCE_SIGNATURE = "5cf8f73096256a8f31e491e813e4eb8e"
 """The signature of a reference to another resource."""
@@ -216,10 +214,14 @@ def _restore(news: Any, olds: Any, parts: list[str | int]) -> Any:
 def differences(olds: Any, news: Any, path: str = "") -> Iterator[tuple[str, str]]:
     """``(path, kind)`` of each leaf that differs, kind being ``add``, ``update`` or ``delete``.
 
-    A value that merely became a secret, or ceased to be one, does not differ.
+    A value that merely became a secret, or ceased to be one, does not differ. Assets differ by their content.
     """
     olds, news = (value["value"] if is_secret(value) else value for value in (olds, news))
-    if isinstance(olds, dict) and isinstance(news, dict):
+    same = same_content(olds, news)
+    if same is not None:
+        if not same:
+            yield path, "update"
+    elif isinstance(olds, dict) and isinstance(news, dict):
         old_map, new_map = cast("Properties", olds), cast("Properties", news)
         for key in sorted({*old_map, *new_map}):
             simple = re.fullmatch(r'[^.\[\]"]+', key)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from mlcloud.core.errors import nearest
-from mlcloud.embedded import values
+from mlcloud.embedded import assets, values
 from mlcloud.embedded.records import UNKNOWN, Properties
 from mlcloud.provider.fields import member_path
 from mlcloud.simulated.declarations import Member, Shape, members_of
@@ -90,7 +90,7 @@ def _value_problems(shapes: tuple[Shape, ...], value: Any, path: str) -> Iterato
 
 def _fits(shape: Shape, value: Any) -> bool:
     if shape.kind == "asset":
-        return values.signature(value) in values.ASSET_SIGNATURES
+        return values.signature(value) in assets.SIGNATURES
     if isinstance(value, bool) and shape.kind in ("integer", "number"):
         return False
     return isinstance(value, _PYTHON[shape.kind]) and (shape.kind == "any" or values.signature(value) is None)
