@@ -121,6 +121,24 @@ def test_other_data_makes_another_model_and_moves_the_endpoint(tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("no_network")
+def test_the_order_in_which_a_map_came_makes_no_other_model(tmp_path: Path) -> None:
+    def run(hyperparameters: dict[str, str]) -> Any:
+        inputs = {
+            "name": "churn",
+            "region": REGION,
+            "data_sha256": "1" * 64,
+            "hyperparameters": hyperparameters,
+            "models_bucket": "m",
+        }
+        resource = provider_class("mlcloud")()._resources["mlcloud:aws:TrainingRun"]
+        return resource._templates(inputs).render("{long}")
+
+    forwards = {"estimator": "svm", "target": "churned", "seed": "1"}
+    assert run(forwards) == run(dict(reversed(forwards.items())))
+    assert run(forwards) != run({**forwards, "seed": "2"})
+
+
+@pytest.mark.usefixtures("no_network")
 def test_inputs_are_checked_as_by_the_real_provider(tmp_path: Path) -> None:
     told = simulated(tmp_path).refused(lambda: chain(canary=80))
     assert "canaryPercent" in told and "50" in told

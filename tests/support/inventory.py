@@ -12,14 +12,15 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "plan" / "inventories"
-# An image that is built here is named by its sources: a new line in the trainer is no new stack.
+# An image that is built here is named by its sources, and so is the endpoint's revision that runs it: a new
+# line in the trainer is no new stack.
 BUILT_IMAGE = re.compile(r"(-trainer)(:[0-9a-f]{16}|@sha256:[0-9a-f]{64})\b")
 REGENERATE = "python -m support.inventory STACK (in tests/; review the difference before you commit it)"
 
 
 def inventory_of(plan: Mapping[str, Any], root: Path, home: Path) -> dict[str, Any]:
     """A plan as an inventory: counts by type, inputs and options by name, names of outputs."""
-    places = {str(home): "<home>", str(root): "<root>"}
+    places = {str(home): "<home>", str(root): "<root>", **_revisions(plan)}
     resources = {
         entry["name"]: {
             "type": entry["type"],
@@ -35,6 +36,12 @@ def inventory_of(plan: Mapping[str, Any], root: Path, home: Path) -> dict[str, A
         "resources": dict(sorted(resources.items())),
         "outputs": sorted(plan["outputs"]),
     }
+
+
+def _revisions(plan: Mapping[str, Any]) -> dict[str, str]:
+    """Each revision's name, with the digits of its content left out."""
+    found = [entry for entry in plan["resources"] if entry["type"].endswith(":EndpointRevision")]
+    return {entry["outputs"]["name"]: f"{entry['inputs']['prefix']}-<revision>" for entry in found}
 
 
 def _placed(value: Any, places: Mapping[str, str]) -> Any:

@@ -14,14 +14,19 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def plan_of(stack: str, home: Path) -> dict[str, Any]:
     """The plan of a stack with its state in `home`."""
-    return json.loads(preview(stack, home, "--json").stdout)
+    return json.loads(plan_text(stack, home))
 
 
-def preview(stack: str, home: Path, *options: str) -> subprocess.CompletedProcess[str]:
-    """Preview a stack with its state in `home`."""
+def plan_text(stack: str, home: Path, *, root: Path = ROOT) -> str:
+    """What the preview of a stack prints as JSON, with its state in `home`, of the project in `root`."""
+    return preview(stack, home, "--json", root=root).stdout
+
+
+def preview(stack: str, home: Path, *options: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Preview a stack with its state in `home`, of the project in `root`."""
     result = subprocess.run(
         [sys.executable, "-m", "mlcloud.cli", "preview", stack, *options],
-        cwd=ROOT,
+        cwd=root,
         env={"PATH": os.environ["PATH"], "HOME": str(home), "MLCLOUD_HOME": str(home)},
         capture_output=True,
         text=True,

@@ -1,6 +1,7 @@
 import re
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mlcloud.core.context import StackContext, label
@@ -43,6 +44,17 @@ def test_a_file_is_found_from_the_project_by_path_or_by_uri(tmp_path: Path):
     assert here.file("data/a.csv") == tmp_path / "data" / "a.csv"
     assert here.file("/srv/a.csv") == Path("/srv/a.csv")
     assert here.file("file:///srv/my%20data.csv") == Path("/srv/my data.csv")
+
+
+def test_a_path_in_the_project_is_declared_from_the_programs_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "stacks").mkdir()
+    monkeypatch.chdir(tmp_path / "stacks")
+    here = context(tmp_path)
+    assert here.as_declared(tmp_path / "data" / "a.csv") == Path("../data/a.csv")
+    assert here.as_declared(tmp_path) == Path("..")
+    assert here.as_declared(Path("/srv/a.csv")) == Path("/srv/a.csv"), "elsewhere, nothing else names it"
 
 
 def test_things_are_named_after_project_stack_and_part(tmp_path: Path):

@@ -3,17 +3,23 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from mlcloud.embedded.records import UNKNOWN
+from mlcloud.embedded.assets import ASSET_SIGNATURE
+from mlcloud.embedded.records import SIGNATURE_KEY, UNKNOWN
 from mlcloud.provider.protocol import provider_pb2
+from mlcloud.provider.training import pass_gate
 from mlcloud.simulated import packages, provider_class, providers_for
 from mlcloud.simulated.cloud import Facts, Templates
 from mlcloud.simulated.declarations import NotDeclaredError, declaration_of
 from mlcloud.simulated.diffs import diff_response
+from mlcloud.simulated.docker_build import DOCKER_BUILD
 from mlcloud.simulated.failures import FailAt, Failures
+from mlcloud.simulated.outputs import seed_of
 from mlcloud.simulated.plugin import main, write_plugin
+from mlcloud.simulated.runs import passing_metrics
 
 
 def test_a_cloud_names_the_providers_that_it_needs() -> None:
@@ -56,6 +62,30 @@ def test_a_template_is_unknown_when_a_part_of_it_is() -> None:
 def kinds(response: provider_pb2.DiffResponse) -> dict[str, str]:
     names = provider_pb2.PropertyDiff.Kind.Name
     return {path: names(item.kind) for path, item in response.detailedDiff.items()}
+
+
+def test_a_template_takes_the_beginning_of_a_value() -> None:
+    facts = Facts(account="1", region="r")
+    templates = Templates(facts, {"prefix": "shop-endpoint", "sha256": UNKNOWN}, "seed")
+    assert templates.render("{prefix:4}-{long:6}") == f"shop-{templates.render('{long}')[:6]}"
+    assert templates.render("{sha256:8}") == UNKNOWN
+    assert templates.render("{none:3|else}") == "else"
+
+
+def test_digits_follow_from_an_assets_content_and_not_from_its_place() -> None:
+    def seed(path: str, sha256: str) -> str:
+        file = {SIGNATURE_KEY: ASSET_SIGNATURE, "path": path, "hash": sha256}
+        return seed_of(replace(DOCKER_BUILD, content={"t": ("source",)}), "t", "urn", {"source": file})
+
+    assert seed("/a/rows.csv", "1") == seed("/b/rows.csv", "1") != seed("/a/rows.csv", "2")
+
+
+def test_a_simulated_run_passes_its_gate() -> None:
+    hyperparameters = {"estimator": "random_forest", "target": "price"}
+    told = passing_metrics({"gate": {"rmse": 3.5}, "hyperparameters": hyperparameters})
+    assert told == {"mae": 0.1, "rmse": 3.5, "r2": 0.9}
+    pass_gate({"rmse": 3.5}, told, "report")
+    assert "accuracy" in passing_metrics({"gate": {}, "hyperparameters": hyperparameters})
 
 
 def test_a_diff_names_each_field_and_what_forces_a_replacement() -> None:

@@ -1,7 +1,7 @@
 """The whole stack on AWS, in the order in which the data flows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -56,12 +56,13 @@ def _data_file(settings: Settings, context: StackContext) -> DataFile | None:
             f"mlcloud:data.path = {settings.data.path!r}: stacks on aws train on files of the project. "
             "Name a file; it is uploaded under its hash, so that the run knows what it was trained on."
         )
-    return check_data_file(
+    data = check_data_file(
         context.file(settings.data.path),
         target=settings.training.target,
         task=settings.training.implied_task,
         file_format=settings.data.format,
     )
+    return replace(data, path=context.as_declared(data.path))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,11 +126,12 @@ class _Stack:
         )
 
     def _declare_registry(self, found: _Account) -> AwsRegistry:
+        root = self._context.as_declared(self._context.root)
         return AwsRegistry(
             "registry",
             AwsRegistryArgs(
                 scope=self._scope,
-                image=settings_args.image(self._settings, self._context.root, found.registry),
+                image=settings_args.image(self._settings, root, found.registry),
                 key_arn=self._storage.key_arn,
             ),
             opts=self._options,

@@ -73,7 +73,7 @@ class _Run:
         self.console = console
         self.display = display
         # A cloud is only ever previewed here, and a preview needs no account.
-        providers = providers_for(_cloud_of(project, args.stack))
+        providers = providers_for(_cloud_of(project, args.stack), own=True)
         home = home_directory(project.root)
         self.engine = Engine.open(project, args.stack, home, providers=providers, on_event=self._on_event)
         self.cancelled = False

@@ -1,5 +1,6 @@
 """What every component of a stack knows: whose stack it is, where it lives, and how its things are named."""
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -117,6 +118,16 @@ class StackContext:
         """Return the file that a setting names: a path from the project's folder, or a `file://` URI."""
         plain = unquote(urlsplit(path).path) if path.startswith("file://") else path
         return self.root / Path(plain).expanduser()
+
+    def as_declared(self, path: Path) -> Path:
+        """Return a path as a cloud's state is to hold it: inside the project, from the program's folder.
+
+        The state is shared between checkouts, and both engines run a program in its folder: a path that began
+        at the checkout would be a change on every other machine.
+        """
+        if not path.is_relative_to(self.root):
+            return path
+        return Path(os.path.relpath(self.root.resolve())) / path.relative_to(self.root)
 
 
 def label(text: str) -> str:

@@ -31,8 +31,8 @@ def providers_for(cloud: str, *, own: bool = False) -> "Mapping[str, type[Resour
 
     Args:
         cloud: The cloud's name, as settings have it.
-        own: Whether our own provider is simulated too, as an apply without the cloud needs. Without it, a
-            preview asks the real one, which then says only what is certain.
+        own: Whether our own provider is simulated too, so that a preview knows what a run would give out, and
+            an apply needs no cloud. Without it, the real one is asked: a preview then says what is certain.
     """
     needed = _CLOUDS.get(cloud, ())
     if own and needed:

@@ -12,7 +12,7 @@ from mlcloud.embedded.records import UNKNOWN, Properties
 Function = Callable[["Facts", Properties], Properties]
 """Answers an invoke; raises :class:`InvokeError`."""
 
-_FIELD = re.compile(r"\{(\w+)(?:\|([^}]*))?\}")
+_FIELD = re.compile(r"\{(\w+)(?::(\d+))?(?:\|([^}]*))?\}")
 
 
 class InvokeError(Exception):
@@ -35,10 +35,10 @@ class Facts:
 class Looks:
     """How a resource's identifier and computed outputs look.
 
-    A template names in braces, with what to take instead after a bar (``{path|/}``): inputs and outputs, the
-    facts, ``seven``, ``seventeen`` and ``long`` (so many hexadecimal digits; 64 for the last), ``upper`` (17
-    capital letters and digits), ``uuid``. What the digits are follows from the URN and the inputs that force
-    a replacement.
+    A template names in braces, with what to take instead after a bar (``{path|/}``) and how many characters
+    of it after a colon (``{prefix:47}``): inputs and outputs, the facts, ``seven``, ``seventeen`` and
+    ``long`` (so many hexadecimal digits; 64 for the last), ``upper`` (17 capital letters and digits),
+    ``uuid``. What the digits are follows from the URN and the inputs that force a replacement.
     """
 
     id: str
@@ -98,10 +98,13 @@ class Templates:
 
         def fill(match: re.Match[str]) -> str:
             name = match.group(1)
+            longest = int(match.group(2)) if match.group(2) else None
             if name in self._random:
-                return UNKNOWN if self._unknown else self._random[name]
+                return UNKNOWN if self._unknown else self._random[name][:longest]
             value = self.known.get(name, self._facts.get(name))
-            return str(match.group(2) or "" if value is None else value)
+            if value is None:
+                return str(match.group(3) or "")
+            return UNKNOWN if UNKNOWN in str(value) else str(value)[:longest]
 
         text = _FIELD.sub(fill, template)
         return UNKNOWN if UNKNOWN in text else text

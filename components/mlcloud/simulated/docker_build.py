@@ -39,7 +39,8 @@ DOCKER_BUILD = Cloud(
     fallback=_looks,
     computed=_computed,
     replaces=_replaces,
-    content={IMAGE: ("buildArgs", "context", "dockerfile", "platforms", "target")},
+    # Where the sources lie says nothing of them: an image is what its tags say that it is.
+    content={IMAGE: ("buildArgs", "platforms", "tags", "target")},
 )
 
 

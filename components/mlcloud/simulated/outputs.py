@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlcloud.embedded import values
+from mlcloud.embedded.assets import without_content
 from mlcloud.embedded.records import Properties
 from mlcloud.simulated.cloud import Cloud, Facts, Templates
 from mlcloud.simulated.declarations import Declaration, Member
@@ -73,6 +74,6 @@ def seed_of(cloud: Cloud, token: str, urn: str, given: Properties) -> str:
     for path in (*cloud.replaces(token), *cloud.content.get(token, ())):
         if "*" not in path:
             value = values.get_path(given, path)
-            parts.append("" if value is values.MISSING else repr(values.plain(value)))
+            parts.append("" if value is values.MISSING else repr(values.plain(without_content(value))))
     parts.append(cloud.inner_identity(token, given)[1])
     return "\0".join(parts)

@@ -12,7 +12,7 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "model_uri": "s3://{models_bucket}/models/{long}/model.tar.gz",
         "report": "s3://{models_bucket}/models/{long}/report.html",
     },
-    "mlcloud:aws:EndpointRevision": {"name": "{prefix}-{seven}"},
+    "mlcloud:aws:EndpointRevision": {"name": "{prefix:47}-{content_sha256:8}-{long:6}"},
     "mlcloud:aws:Endpoint": {
         "arn": "arn:{partition}:sagemaker:{region}:{account}:endpoint/{name}",
         "url": "https://runtime.sagemaker.{region}.amazonaws.com/endpoints/{name}/invocations",
