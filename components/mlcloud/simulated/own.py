@@ -21,8 +21,8 @@ from mlcloud.simulated.cloud import Facts, Templates, digits, urn_name
 from mlcloud.simulated.failures import FailAt, Failures, told_to_fail
 from mlcloud.simulated.runs import passing_metrics
 
-_NAMES = ("id", "arn", "name", "uri")
-"""Outputs that identify a resource, the best first."""
+_NAMES = ("run_name", "name", "uri")
+"""Outputs that our resources take their identifiers from, the first that one has."""
 
 
 class SimulatedOwn(Servicer):

@@ -1,0 +1,62 @@
+"""The cloud stacks of the repository, one line each: by which names an edit of its model is followed."""
+
+from dataclasses import dataclass, replace
+
+from support.cloud_stack import CloudStack
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """What a stack serves with.
+
+    Attributes:
+        configuration: What is made anew for another model or machine, in this order.
+        endpoint: What then moves to it.
+        machine: Another type of machine, as the setting `endpoint.capacity.instance_type` has it.
+        sized: What is set anew, in place, for another type of machine: limits that follow from it.
+        retained: What outlives its replacement and the stack, since something live may refer to it.
+        kept: What else outlives its replacement: the record of what was live.
+    """
+
+    configuration: tuple[str, ...]
+    endpoint: str
+    machine: str
+    sized: frozenset[str]
+    retained: frozenset[str]
+    kept: frozenset[str] = frozenset()
+
+
+_AWS = Serving(
+    configuration=("endpoint-revision", "endpoint-model", "endpoint-config"),
+    endpoint="endpoint-endpoint",
+    machine="ml.m5.xlarge",
+    sized=frozenset({"monitoring-cpu"}),
+    retained=frozenset({"endpoint-model", "endpoint-config"}),
+)
+
+DEV = {"aws-dev": _AWS}
+PROD = {
+    "aws-prod": replace(
+        _AWS, sized=frozenset({"monitoring-cpu", "scaling-cpu"}), kept=frozenset({"model-version"})
+    ),
+}
+STACKS = {**DEV, **PROD}
+
+
+def other_machine(stack: CloudStack, serving: Serving) -> None:
+    """Edit the type of the machines that serve."""
+    endpoint = stack.setting("endpoint")
+    stack.edit(endpoint={**endpoint, "capacity": {**endpoint["capacity"], "instance_type": serving.machine}})
+
+
+def other_hyperparameter(stack: CloudStack) -> None:
+    """Edit how the model is trained."""
+    stack.edit(training={**stack.setting("training"), "hyperparameters": {"C": 0.5}})
+
+
+def other_pin(stack: CloudStack) -> None:
+    """Pin another version."""
+    pinned = stack.setting("model")
+    changed = "0" * 64
+    uri = pinned["uri"].replace(pinned["sha256"], changed)
+    stack.edit(model={**pinned, "uri": uri, "sha256": changed, "version": "v2"})
