@@ -3,7 +3,6 @@
 import json
 import shutil
 import socket
-import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
@@ -13,7 +12,7 @@ from typing import Any
 
 import pytest
 from mlcloud.cli.__main__ import main
-from support.inventory import ROOT
+from support.project_copy import ROOT, copy_project
 from support.stack_plan import plan_text
 
 STACKS = sorted(
@@ -24,8 +23,6 @@ STACKS = sorted(
 TRAINING = [
     stack for stack in STACKS if "mlcloud:training:" in (ROOT / "stacks" / f"Pulumi.{stack}.yaml").read_text()
 ]
-# What a stack is declared from; the code that declares it is the installed one.
-PROJECT = ["Pulumi.yaml", "stacks", "trainer", "components", "pyproject.toml", "uv.lock"]
 
 
 def test_there_are_cloud_stacks() -> None:
@@ -37,14 +34,7 @@ def test_there_are_cloud_stacks() -> None:
 def checkouts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     """The project in two folders, at different depths."""
     places = [tmp_path_factory.mktemp("a") / "checkout", tmp_path_factory.mktemp("b") / "some" / "where"]
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", *PROJECT], cwd=ROOT, capture_output=True, text=True, check=True
-    )
-    for name in filter(None, listed.stdout.split("\0")):
-        for place in places:
-            (place / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, place / name)
-    return places
+    return [copy_project(place) for place in places]
 
 
 @cache

@@ -109,6 +109,7 @@ class CloudStack:
         self._project = Project.load(ROOT)
         self._settings = dict(self._project.config(stack, passphrase).values)
         self._state = _State()
+        self._before: set[str] = set()
 
     def setting(self, name: str) -> Any:
         text = self._settings[f"mlcloud:{name}"]
@@ -123,6 +124,7 @@ class CloudStack:
     def _open(self) -> Engine:
         self.events.clear()
         self.world.log.clear()
+        self._before = {record.name for record in self.records}
         cloud = self._settings["mlcloud:cloud"]
         providers = providers_for(cloud, own=True)
         return Engine(
@@ -151,6 +153,10 @@ class CloudStack:
     def destroy(self) -> Result:
         return self._open().destroy()
 
+    def run(self, kind: str) -> bool:
+        """Run ``up``, ``refresh`` or ``destroy``; whether it succeeded."""
+        return {"up": self.up, "refresh": self.refresh, "destroy": self.destroy}[kind]().ok
+
     def done(self) -> Mapping[str, int]:
         """Update, which must succeed; how many resources each operation concerned."""
         result = self.up()
@@ -165,7 +171,7 @@ class CloudStack:
     @property
     def ops(self) -> list[tuple[str, str]]:
         """The operations that changed a resource in the last run, in order; components aside."""
-        custom = {record.name for record in self.records} | {name for _, name in self.world.log}
+        custom = self._before | {record.name for record in self.records}
         ended = (event for event in self.events if isinstance(event, ResourceEnded))
         return [(event.op, event.name) for event in ended if event.op != "same" and event.name in custom]
 

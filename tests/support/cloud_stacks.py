@@ -1,8 +1,14 @@
 """The cloud stacks of the repository, one line each: by which names an edit of its model is followed."""
 
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
-from support.cloud_stack import CloudStack
+
+class Edited(Protocol):
+    """A stack whose settings can be edited."""
+
+    def setting(self, name: str) -> Any: ...
+    def edit(self, **settings: Any) -> None: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,18 +49,18 @@ PROD = {
 STACKS = {**DEV, **PROD}
 
 
-def other_machine(stack: CloudStack, serving: Serving) -> None:
+def other_machine(stack: Edited, serving: Serving) -> None:
     """Edit the type of the machines that serve."""
     endpoint = stack.setting("endpoint")
     stack.edit(endpoint={**endpoint, "capacity": {**endpoint["capacity"], "instance_type": serving.machine}})
 
 
-def other_hyperparameter(stack: CloudStack) -> None:
+def other_hyperparameter(stack: Edited) -> None:
     """Edit how the model is trained."""
     stack.edit(training={**stack.setting("training"), "hyperparameters": {"C": 0.5}})
 
 
-def other_pin(stack: CloudStack) -> None:
+def other_pin(stack: Edited) -> None:
     """Pin another version."""
     pinned = stack.setting("model")
     changed = "0" * 64
