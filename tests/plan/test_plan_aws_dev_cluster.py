@@ -15,9 +15,6 @@ from support.inventory import ROOT
 from support.markdown import blocks
 from support.plan import plan
 from support.settings_files import flat
-from support.simulated_stack import AWS_SDK
-
-pytestmark = AWS_SDK
 
 ADR = ROOT / "docs" / "adr" / "0009-aws-dev-has-no-network.md"
 
