@@ -5,6 +5,7 @@ What moto 5.2 lacks, and is told here:
 - `StopTrainingJob`, `DeleteTrainingJob`;
 - an endpoint is made and changed in its time; `UpdateEndpoint`, with a rollback that SageMaker does not call
   a failure, and with its refusal of another instance type under a registered scaling target;
+- `InvokeEndpoint`, which is answered as the configuration that is live is told to;
 - application-autoscaling's `ListTagsForResource`, tags given at registration, and that a target takes its
   policies and scheduled actions with it.
 
@@ -13,12 +14,14 @@ Every call in JSON is judged by botocore's model before anything answers it; S3'
 
 import io
 import json
+import re
 import tarfile
 import threading
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from moto.backends import get_backend
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import make_server
@@ -32,6 +35,7 @@ _SERVICES = {
     "AnyScaleFrontendService": "application-autoscaling",
     "Logs_20140328": "logs",
 }
+_INVOCATIONS = re.compile(r"/endpoints/([^/]+)/invocations")
 Answer = tuple[int, dict[str, Any]]
 
 
@@ -95,6 +99,7 @@ class Cloud:
         self.outcome: Callable[[Any, str], None] | None = None
         self.update_outcome: Callable[[Any, str], None] | None = None
         self.refusals: dict[str, list[Answer]] = {}
+        self.predictions: dict[str, list[Answer]] = {}
         self._tags: dict[str, dict[str, str]] = {}
         self._lock = threading.RLock()
         self._moto = DomainDispatcherApplication(create_backend_app)
@@ -189,6 +194,9 @@ class Cloud:
     # The server
 
     def _answer(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        asked = _INVOCATIONS.fullmatch(environ["PATH_INFO"])
+        if asked is not None:
+            return self._predict(asked[1], environ, start_response)
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         service = _SERVICES.get(target.split(".")[0])
         if service is None:
@@ -212,6 +220,25 @@ class Cloud:
         status, content = answer
         start_response(f"{status} told", [("Content-Type", "application/x-amz-json-1.1")])
         return [json.dumps(content, default=str).encode()]
+
+    def _predict(self, endpoint: str, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        """The next of the answers that the live configuration was told; the last one stays."""
+        parameters = {
+            "EndpointName": endpoint,
+            "Body": environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])),
+            "ContentType": environ["CONTENT_TYPE"],
+            "Accept": environ["HTTP_ACCEPT"],
+        }
+        with self._lock:
+            self.calls.append(Call("sagemaker-runtime", "InvokeEndpoint", parameters))
+            self.problems.extend(problems("sagemaker-runtime", "InvokeEndpoint", parameters))
+            answers = self.predictions[self.endpoint(endpoint).endpoint_config_name]
+            status, content = answers.pop(0) if len(answers) > 1 else answers[0]
+        headers = [("Content-Type", "application/json")]
+        if "__type" in content:
+            headers.append(("x-amzn-errortype", content["__type"]))
+        start_response(f"{status} told", headers)
+        return [json.dumps(content).encode()]
 
     def _on_CreateTrainingJob(self, parameters: dict[str, Any]) -> Answer | None:
         name = parameters["TrainingJobName"]
@@ -306,6 +333,18 @@ class Cloud:
 
 def _refusal(code: str, message: str) -> Answer:
     return 400, {"__type": code, "message": message}
+
+
+def running() -> Iterator[Cloud]:
+    """An AWS for the tests of a module, found by every process that they start; no call was refused."""
+    started = Cloud()
+    with pytest.MonkeyPatch.context() as environment:
+        for name, value in started.variables.items():
+            environment.setenv(name, value)
+        yield started
+    started.close()
+    assert started.problems == []
+    assert started.calls
 
 
 def roll_back(reason: str) -> Callable[[Any, str], None]:

@@ -64,7 +64,10 @@ def python_pattern(pattern: str) -> str:
         r"\p{S}": r"\W",
         r"\p{P}": r"\W",
         r"\p{Alnum}": "A-Za-z0-9",
+        r"[\p{Print}]": r"[\x20-\x7E]",
         r"\p{Print}": r"[\x20-\x7E]",
+        r"\p{ASCII}": r"[\x00-\x7F]",
+        r"\z": r"\Z",
         r"\uD800\uDC00-\uDBFF\uDFFF": r"\U00010000-\U0010FFFF",
     }
     for java, python in classes.items():

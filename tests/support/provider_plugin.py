@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -99,6 +100,13 @@ class Plugin:
         return ResourceClient(self, token, name)
 
 
+def running() -> Iterator[Plugin]:
+    """A plugin for the tests of a module; it wrote nothing but its port."""
+    started = Plugin()
+    yield started
+    assert started.close() == ("", "")
+
+
 class ResourceClient:
     """One resource of the plugin: calls with the state that an engine would keep."""
 
@@ -179,6 +187,12 @@ class ResourceClient:
             urn=self.urn, id=self.id, properties=encode(self.outputs), old_inputs=encode(self.inputs)
         )
         self.plugin.call("Delete", request)
+
+    def adopt(self, inputs: dict[str, Any], error: RefusedError) -> None:
+        """Keep what the engine keeps of a resource that is there and does not work."""
+        assert error.init_failure is not None
+        self.id = error.init_failure.id
+        self._keep(inputs, decode(error.init_failure.properties))
 
     def _keep(self, inputs: dict[str, Any], answer: Properties) -> dict[str, Any]:
         self.inputs, self.outputs, self.secrets = inputs, answer.values, answer.secrets

@@ -1,5 +1,6 @@
 """What people read when AWS cannot be asked or refuses."""
 
+import subprocess
 import sys
 
 import pytest
@@ -66,3 +67,28 @@ def test_expired_credentials_say_that_the_update_goes_on_from_here() -> None:
     text = str(AwsError("DescribeTrainingJob", "ExpiredTokenException", "The token has expired"))
     assert "log in again" in text
     assert "goes on from here" in text
+
+
+def test_starting_checking_and_previewing_import_no_sdk_of_a_cloud() -> None:
+    script = """
+import sys
+from mlcloud.provider.engine import Engine
+from mlcloud.provider.server import make_servicer
+from mlcloud.provider.protocol import provider_pb2
+from mlcloud.provider.values import encode
+
+servicer = make_servicer(Engine(None))
+assert servicer.GetSchema(None, None).schema.count("mlcloud:aws:") >= 3
+urn = "urn:pulumi:dev::project::mlcloud:aws:Endpoint::one"
+given = encode({"name": "a", "region": "eu-central-1", "endpointConfigName": "b"})
+assert not servicer.Check(provider_pb2.CheckRequest(urn=urn, news=given), None).failures
+servicer.Create(provider_pb2.CreateRequest(urn=urn, properties=given, preview=True), None)
+servicer.Diff(provider_pb2.DiffRequest(urn=urn, old_inputs=given, news=given, olds=encode({
+    "name": "a", "region": "eu-central-1", "endpointConfigName": "b", "arn": "c", "url": "d",
+    "status": "InService", "variantNames": [], "configNames": []})), None)
+print(sorted(name for name in sys.modules if name.split(".")[0] in ("boto3", "botocore")))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert done.stdout.strip() == "[]"

@@ -48,7 +48,7 @@ def test_missing_and_too_many_are_named() -> None:
     )
 
 
-@pytest.mark.parametrize("service", ["sagemaker", "application-autoscaling", "logs"])
+@pytest.mark.parametrize("service", ["sagemaker", "sagemaker-runtime", "application-autoscaling", "logs"])
 def test_every_form_in_the_models_can_be_judged(service: str) -> None:
     model = service_model(service)
     patterns = {model.shape_for(name).metadata.get("pattern") for name in model.shape_names} - {None}

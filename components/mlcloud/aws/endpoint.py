@@ -84,7 +84,7 @@ class AwsEndpointArgs:
 
 
 class AwsEndpoint(pulumi.ComponentResource):
-    """A served model; an update that raises one of its alarms goes back to what served before."""
+    """A served model; an update that raises an alarm or predicts wrongly goes back to what served before."""
 
     id: pulumi.Output[str]
     name: pulumi.Output[str]
@@ -118,6 +118,8 @@ class AwsEndpoint(pulumi.ComponentResource):
             name=endpoint_name,
             region=scope.region,
             endpoint_config_name=configuration.name,
+            model_uri=args.model.uri,
+            model_sha256=args.model.sha256,
             alarm_names=[alarm.name for alarm in alarms],
             canary_percent=canary,
             linear_step_percent=step,

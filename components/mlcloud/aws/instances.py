@@ -99,8 +99,10 @@ def vcpus_of(instance_type: str) -> int:
 def has_local_storage(instance_type: str) -> bool:
     """Return whether a machine type has NVMe volumes of its own.
 
-    These are encrypted in hardware, and SageMaker refuses a KMS key for such types
-    (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html, `KmsKeyId`).
+    These are encrypted in hardware. A training job on such a type may not name a key for its volumes, and a
+    key that an endpoint's configuration names does not encrypt them
+    (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ResourceConfig.html, `VolumeKmsKeyId`;
+    https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_CreateEndpointConfig.html, `KmsKeyId`).
     """
     return _LOCAL_STORAGE.fullmatch(_plain(instance_type).split(".")[0]) is not None
 

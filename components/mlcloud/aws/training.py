@@ -27,8 +27,9 @@ class AwsTrainingArgs:
         role_arn: The role that the job works with.
         models_bucket: Name of the bucket that takes the model.
         instance_type: SageMaker's name of the machine type. Default ml.m5.large.
-        instances: Machines that train together, 1 to 100. Default 1.
-        spot: Use spare capacity with checkpoints: cheaper, and it may be taken back. Default: no.
+        instances: Machines that train together, 1 to 100; the bundled trainer uses one. Default 1.
+        spot: Use spare capacity: cheaper, and it may be taken back; the job then starts again, with what it
+            left in `/opt/ml/checkpoints` (the bundled trainer leaves nothing there). Default: no.
         volume_gb: Disk of each machine, 1 to 16384 GB. Default 30.
         placement: Private subnets and security groups. Default: no network of one's own.
         kms_key_arn: Key of output and disks. Default: the bucket's own encryption.

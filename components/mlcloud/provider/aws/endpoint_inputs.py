@@ -6,6 +6,7 @@ from typing import Final
 
 from mlcloud.provider.aws import checks
 from mlcloud.provider.fields import options
+from mlcloud.provider.local import checks as common
 
 DEFAULT_TIMEOUT_S: Final = 3600.0
 # BlueGreenUpdatePolicy and TrafficRoutingConfig in the API model.
@@ -27,6 +28,9 @@ class EndpointInputs:
         name: the endpoint's name, 1 to 63 letters, digits and hyphens.
         region: code of its region.
         endpoint_config_name: the endpoint configuration that it runs. Another one moves the traffic.
+        model_uri: `s3://` URI of the archive of the model that the configuration serves. Its manifest has the
+            row that the endpoint must answer before an update is done. Default: no smoke prediction.
+        model_sha256: SHA-256 of that model's manifest, which is compared before anything moves.
         alarm_names: CloudWatch alarms that roll an update back, at most 10; they must exist before it.
         canary_percent: share of the capacity that takes traffic first, 1 to 50. Default: no canary.
         linear_step_percent: share of the capacity in each step, 10 to 50. Default: no steps.
@@ -40,6 +44,8 @@ class EndpointInputs:
     name: str = field(metadata=options(replace=True, check=_NAME))
     region: str = field(metadata=options(replace=True, check=checks.region))
     endpoint_config_name: str = field(metadata=options(check=_NAME))
+    model_uri: str | None = field(default=None, metadata=options(check=checks.s3_uri))
+    model_sha256: str | None = field(default=None, metadata=options(check=common.sha256))
     alarm_names: list[str] = field(default_factory=list[str], metadata=options(check=_alarms))
     canary_percent: int | None = field(default=None, metadata=options(check=checks.between(1, 50)))
     linear_step_percent: int | None = field(default=None, metadata=options(check=checks.between(10, 50)))
@@ -60,7 +66,8 @@ class EndpointOutputs:
         arn: its ARN.
         url: where predictions are asked for, with a signed request.
         endpoint_config_name: the configuration that it was seen running.
-        status: as SageMaker says it: `InService`.
+        status: as SageMaker says it: `InService`; `Unproven` where it is, and has not given the expected
+            smoke prediction: the next update asks again.
         variant_names: names of its production variants, which never change.
         config_names: configurations of this endpoint that still exist, the latest first.
     """

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tarfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -102,6 +102,20 @@ def read_archive(clients: Clients, uri: str) -> ArchivedModel:
     Raises:
         BadModelError: the object is no archive of a model, or is not there.
     """
+    found = _members(clients, uri, (MANIFEST, REPORT))
+    return ArchivedModel(manifest=found[MANIFEST], report=found.get(REPORT))
+
+
+def read_manifest(clients: Clients, uri: str) -> ArchivedModel:
+    """Read the manifest alone, and no further than it stands.
+
+    Raises:
+        BadModelError: the object is no archive of a model, or is not there.
+    """
+    return ArchivedModel(manifest=_members(clients, uri, (MANIFEST,))[MANIFEST], report=None)
+
+
+def _members(clients: Clients, uri: str, wanted: Collection[str]) -> dict[str, bytes]:
     bucket, key = split_uri(uri)
     try:
         body = clients.call("s3", "get_object", Bucket=bucket, Key=key)["Body"]
@@ -114,11 +128,11 @@ def read_archive(clients: Clients, uri: str) -> ArchivedModel:
         with tarfile.open(fileobj=body, mode="r|gz") as members:
             for member in members:
                 name = member.name.removeprefix("./")
-                limit = _LARGEST_BYTES.get(name)
-                if limit is not None and member.isfile() and name not in found and member.size <= limit:
+                is_ours = name in wanted and member.isfile() and member.size <= _LARGEST_BYTES[name]
+                if is_ours and name not in found:
                     stream = members.extractfile(member)
                     found[name] = b"" if stream is None else stream.read()
-                if len(found) == len(_LARGEST_BYTES):
+                if len(found) == len(wanted):
                     break
     except (tarfile.TarError, OSError, EOFError) as error:
         raise BadModelError(f"{uri} is not an archive of a model: {error}.") from None
@@ -128,7 +142,7 @@ def read_archive(clients: Clients, uri: str) -> ArchivedModel:
         raise BadModelError(
             f"{uri} has no {MANIFEST} at its top: was another image than mlcloud's trainer used?"
         )
-    return ArchivedModel(manifest=found[MANIFEST], report=found.get(REPORT))
+    return found
 
 
 def is_published(clients: Clients, bucket: str, sha256: str) -> bool:

@@ -45,14 +45,17 @@ class TrainingRunInputs:
         wait: follow the job until it ends; false: submit it, and the next update picks it up. Default true.
         output_uri: `s3://` prefix for what the job itself writes. Default: `runs/` in the models bucket.
         instance_type: SageMaker's name of the machine type. Default ml.m5.large.
-        instance_count: machines that train together, 1 to 100. Default 1.
+        instance_count: machines that train together, 1 to 100; the bundled trainer uses the first. Default 1.
         volume_gb: disk of each machine, in GB. Default 30.
         spot: use spare capacity, which may be taken back. Default false.
         max_wait_s: with `spot`: seconds for waiting and training together. Default: twice `timeoutS`.
-        checkpoint_uri: with `spot`: `s3://` prefix for checkpoints. Default: `checkpoints/` in `outputUri`.
+        checkpoint_uri: with `spot`: `s3://` prefix that SageMaker keeps equal with `/opt/ml/checkpoints`. The
+            bundled trainer writes none: its fits are one call, and begin anew after an interruption. Default:
+            `checkpoints/` in `outputUri`.
         subnet_ids: private subnets of the job, at most 16. Default: no VPC of yours.
         security_group_ids: security groups of the job, at most 5; needed with subnets.
-        kms_key_arn: key for output and disks. Default: the bucket's own encryption, and AWS's key for disks.
+        kms_key_arn: key for output and, but on machine types with storage of their own, which encrypt it
+            themselves, for disks. Default: the bucket's own encryption, and AWS's key for disks.
         network_isolation: the container reaches no network at all. Default true.
         encrypt_between_containers: encrypt traffic between several machines. Default false.
         tags: tags of the job, at most 50.

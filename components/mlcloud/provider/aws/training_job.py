@@ -8,13 +8,13 @@ import math
 import time
 from typing import Any, Final, cast
 
+from mlcloud.aws.instances import has_local_storage
 from mlcloud.provider.aws.clients import AwsError, Clients, tag_list
 from mlcloud.provider.aws.training_inputs import TrainingRunInputs
+from mlcloud.provider.aws.training_log import LogLines
 from mlcloud.provider.errors import Cancelled, ResourceError
 from mlcloud.provider.resource import Context
-from mlcloud.provider.training import show_line
 
-LOG_GROUP: Final = "/aws/sagemaker/TrainingJobs"
 ENDED: Final = ("Completed", "Failed", "Stopped")
 _CHANNEL: Final = "train"
 # A short run is seen at once; a long one is asked about four times a minute, far below any rate limit.
@@ -48,7 +48,9 @@ def request(new: TrainingRunInputs, name: str) -> dict[str, Any]:
     }
     output: dict[str, Any] = {"S3OutputPath": output_uri, "CompressionType": "GZIP"}
     if new.kms_key_arn is not None:
-        output["KmsKeyId"] = machines["VolumeKmsKeyId"] = new.kms_key_arn
+        output["KmsKeyId"] = new.kms_key_arn
+        if not has_local_storage(new.instance_type):
+            machines["VolumeKmsKeyId"] = new.kms_key_arn
     found: dict[str, Any] = {
         "TrainingJobName": name,
         "AlgorithmSpecification": {"TrainingImage": new.image_uri, "TrainingInputMode": "File"},
@@ -126,7 +128,7 @@ def follow(context: Context, clients: Clients, name: str, limit_s: float | None)
         The job, which has ended, or goes on after `limit_s`.
     """
     deadline = math.inf if limit_s is None else time.monotonic() + limit_s
-    transitions, lines, poll_s = _Transitions(context), _LogLines(context, clients, name), _FIRST_POLL_S
+    transitions, lines, poll_s = _Transitions(context), LogLines(context, clients, name), _FIRST_POLL_S
     try:
         while True:
             found = describe(clients, name)
@@ -202,52 +204,3 @@ class _Transitions:
             status = transition["Status"]
             self._context.log(f"{status}: {message}" if message else status, ephemeral=True)
         self._shown = len(transitions)
-
-
-class _LogLines:
-    """Shows the trainer's lines from CloudWatch; that they cannot be read stops nothing."""
-
-    def __init__(self, context: Context, clients: Clients, name: str) -> None:
-        self._context = context
-        self._clients = clients
-        self._prefix = f"{name}/"
-        self._tokens: dict[str, str] = {}
-        self._readable = True
-
-    def show(self) -> None:
-        """Show what is new."""
-        if not self._readable:
-            return
-        try:
-            for stream in self._streams():
-                self._show_stream(stream)
-        except AwsError as error:
-            if error.is_missing:
-                return
-            self._readable = False
-            self._context.log(f"The training's log is not shown: {error}", severity="warning")
-
-    def _streams(self) -> list[str]:
-        answer = self._clients.call(
-            "logs", "describe_log_streams", logGroupName=LOG_GROUP, logStreamNamePrefix=self._prefix
-        )
-        return [str(stream["logStreamName"]) for stream in answer["logStreams"]]
-
-    def _show_stream(self, stream: str) -> None:
-        while True:
-            token = self._tokens.get(stream)
-            answer = self._clients.call(
-                "logs",
-                "get_log_events",
-                logGroupName=LOG_GROUP,
-                logStreamName=stream,
-                startFromHead=True,
-                nextToken=token,
-            )
-            for event in answer["events"]:
-                show_line(self._context, str(event["message"]).strip())
-            # The same token again says that there is no more for now.
-            if answer["nextForwardToken"] == token or not answer["events"]:
-                self._tokens[stream] = answer["nextForwardToken"]
-                return
-            self._tokens[stream] = answer["nextForwardToken"]

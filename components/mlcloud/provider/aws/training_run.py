@@ -6,7 +6,7 @@ from typing import Any
 
 from typing_extensions import override
 
-from mlcloud.provider.aws import model_archive, training_job
+from mlcloud.provider.aws import model_archive, training_job, training_log
 from mlcloud.provider.aws.clients import Clients, clients_in
 from mlcloud.provider.aws.training_inputs import TrainingRunInputs, TrainingRunOutputs
 from mlcloud.provider.errors import Problem, ResourceError, Unhealthy
@@ -44,7 +44,7 @@ class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlclou
         if old is not None:
             return vars(old) if old.status == PUBLISHED else {}
         name = _name(new)
-        return {"run_name": name, "logs": _logs(name), "status": PUBLISHED}
+        return {"run_name": name, "logs": training_log.place(name), "status": PUBLISHED}
 
     @override
     def drift(self, identifier: str, outputs: TrainingRunOutputs) -> list[str]:
@@ -101,8 +101,9 @@ def _name(new: TrainingRunInputs) -> str:
     return run_name(new.name, new.data_sha256, new.hyperparameters)
 
 
-def _logs(name: str) -> str:
-    return f"{training_job.LOG_GROUP}:{name}/"
+def _last_words(clients: Clients, name: str) -> str:
+    words = training_log.last_words(clients, name)
+    return f"\nIts last lines:\n{words}" if words else ""
 
 
 def _is_published(clients: Clients, new: TrainingRunInputs, outputs: TrainingRunOutputs) -> bool:
@@ -131,8 +132,9 @@ def _train(context: Context, clients: Clients, new: TrainingRunInputs, *, retry:
         raise Unhealthy(name, _outputs(new, found, IN_PROGRESS), [reason])
     if found["TrainingJobStatus"] != "Completed":
         reason = (
-            f"{training_job.failure(found, new)}\nIts log: {_logs(name)} in CloudWatch. Mend the cause and "
-            "run the update again: it starts the same run anew."
+            f"{training_job.failure(found, new)}{_last_words(clients, name)}\nIts log: "
+            f"{training_log.place(name)} in CloudWatch. Mend the cause and run the update again: it starts "
+            "the same run anew."
         )
         raise Unhealthy(name, _outputs(new, found, FAILED), [reason])
     return _take(context, clients, new, found)
@@ -210,6 +212,6 @@ def _outputs(new: TrainingRunInputs, found: dict[str, Any], status: str) -> Trai
         run_name=name,
         region=new.region,
         run_arn=str(found["TrainingJobArn"]),
-        logs=_logs(name),
+        logs=training_log.place(name),
         status=status,
     )

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from typing_extensions import override
 
@@ -37,6 +37,7 @@ from mlcloud.provider.local.model_version import VERSION_LENGTH
 from mlcloud.provider.local.models import verify_model
 from mlcloud.provider.local.serving import HOST, KIND, Deployment, EndpointFolder
 from mlcloud.provider.resource import Context, Resource
+from mlcloud.provider.smoke import Smoke
 
 DEFAULT_COMMAND: Final = (sys.executable, "-m", "mlcloud_trainer")
 # What the endpoint itself tells its servers.
@@ -267,12 +268,5 @@ def _deployment(new: EndpointInputs, old_port: int) -> Deployment:
 
 def _smoke(manifest: Mapping[str, Any]) -> dict[str, Any] | None:
     """The row that the model's manifest knows the prediction of; None when it brings none."""
-    smoke = manifest.get("smoke")
-    if smoke is None:
-        return None
-    known = cast(Mapping[str, Any], smoke if isinstance(smoke, Mapping) else {})
-    if "instance" not in known or "prediction" not in known:
-        raise ResourceError(
-            "modelUri: its manifest has a `smoke` without `instance` and `prediction`: train the model again."
-        )
-    return {"instance": known["instance"], "prediction": known["prediction"]}
+    known = Smoke.of_manifest(manifest)
+    return None if known is None else {"instance": known.instance, "prediction": known.prediction}

@@ -3,7 +3,6 @@
 import contextlib
 import http.client
 import json
-import math
 import os
 import signal
 import socket
@@ -17,14 +16,12 @@ from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.local.log_lines import last_error
 from mlcloud.provider.local.processes import ProcessRef, environment
 from mlcloud.provider.local.serving import HOST, Deployment
+from mlcloud.provider.smoke import Smoke, shown
 
 _HEALTH_TIMEOUT_S: Final = 1.0
 _SMOKE_TIMEOUT_S: Final = 30.0
 _ERROR_LINES: Final = 5
 _BACKLOG: Final = 1024
-# float32 in ONNX Runtime against float64: predictions agree to about seven digits.
-_RELATIVE_TOLERANCE: Final = 1e-4
-_ABSOLUTE_TOLERANCE: Final = 1e-6
 
 
 class ServerProcess:
@@ -66,27 +63,14 @@ class ServerProcess:
 
     def smoke_failure(self, smoke: dict[str, Any]) -> str | None:
         """Ask for the prediction that the model's manifest expects; None when it comes."""
+        known = Smoke(instance=smoke["instance"], prediction=smoke["prediction"])
         try:
-            status, body = self._ask(
-                "POST", "/invocations", {"instances": [smoke["instance"]]}, _SMOKE_TIMEOUT_S
-            )
+            status, body = self._ask("POST", "/invocations", known.body, _SMOKE_TIMEOUT_S)
         except (OSError, http.client.HTTPException) as error:
             return f"it did not answer a prediction: {error or type(error).__name__}"
-        text = body.decode(errors="replace")[:200]
         if status != http.client.OK:
-            return f"it answered {status} to a row of its own training data: {text}"
-        try:
-            row: Any = json.loads(body)["predictions"][0]
-            # A classification answers an object with the class and probabilities, a regression the number.
-            answered = cast(dict[str, Any], row)["prediction"] if isinstance(row, dict) else row
-        except (ValueError, LookupError, TypeError):
-            return f"its answer has no predictions: {text}"
-        expected = smoke["prediction"]
-        if _same(answered, expected):
-            return None
-        return (
-            f"it predicts {json.dumps(answered)} for a known row, where training gave {json.dumps(expected)}"
-        )
+            return f"it answered {status} to a row of its own training data: {shown(body)}"
+        return known.failure(body)
 
     def accept(self) -> None:
         """Let it take requests from the public socket."""
@@ -116,12 +100,6 @@ class ServerProcess:
             return answer.status, answer.read()
         finally:
             connection.close()
-
-
-def _same(answered: object, expected: object) -> bool:
-    if isinstance(answered, int | float) and isinstance(expected, int | float):
-        return math.isclose(answered, expected, rel_tol=_RELATIVE_TOLERANCE, abs_tol=_ABSOLUTE_TOLERANCE)
-    return answered == expected
 
 
 def open_listener(port: int, *, any_port: bool) -> socket.socket:

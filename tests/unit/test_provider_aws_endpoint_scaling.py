@@ -1,0 +1,81 @@
+"""What an update of an endpoint does to the number of its machines, and to what scales them."""
+
+from collections.abc import Iterator
+
+import pytest
+from support import provider_aws_cloud as aws
+from support import provider_plugin
+from support.provider_aws_endpoints import inputs, own_name, register, served
+from support.provider_plugin import Plugin
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[aws.Cloud]:
+    yield from aws.running()
+
+
+@pytest.fixture(scope="module")
+def plugin(cloud: aws.Cloud) -> Iterator[Plugin]:
+    yield from provider_plugin.running()
+
+
+@pytest.fixture
+def name(cloud: aws.Cloud, request: pytest.FixtureRequest) -> str:
+    return own_name(cloud, request)
+
+
+def test_capacity_that_autoscaling_has_reached_survives_an_update(
+    cloud: aws.Cloud, plugin: Plugin, name: str
+) -> None:
+    endpoint = served(cloud, plugin, name)
+    register(cloud, name)
+    cloud.endpoint(name).production_variants[0]["DesiredInstanceCount"] = 7
+    endpoint.update(inputs(name, cloud.config(f"{name}-b", InitialInstanceCount=2)))
+    asked = cloud.last("UpdateEndpoint")
+    assert asked["RetainAllVariantProperties"] is True
+    assert asked["ExcludeRetainedVariantProperties"] == [{"VariantPropertyType": "DataCaptureConfig"}]
+    assert cloud.endpoint(name).production_variants[0]["DesiredInstanceCount"] == 7
+
+
+def test_a_declared_count_holds_where_nothing_scales(cloud: aws.Cloud, plugin: Plugin, name: str) -> None:
+    endpoint = served(cloud, plugin, name)
+    endpoint.update(inputs(name, cloud.config(f"{name}-b", InitialInstanceCount=2)))
+    assert cloud.last("UpdateEndpoint")["ExcludeRetainedVariantProperties"] == [
+        {"VariantPropertyType": "DesiredInstanceCount"},
+        {"VariantPropertyType": "DataCaptureConfig"},
+    ]
+    assert cloud.endpoint(name).production_variants[0]["DesiredInstanceCount"] == 2
+
+
+def test_a_changed_instance_type_moves_the_scaling_target_out_and_back(
+    cloud: aws.Cloud, plugin: Plugin, name: str
+) -> None:
+    endpoint = served(cloud, plugin, name)
+    register(cloud, name, low=2, high=9)
+    start = len(cloud.operations())
+    endpoint.update(inputs(name, cloud.config(f"{name}-b", "ml.c5.large")))
+    assert cloud.operations()[start:] == [
+        "DeregisterScalableTarget",
+        "UpdateEndpoint",
+        "RegisterScalableTarget",
+        "PutScalingPolicy",
+        "PutScheduledAction",
+    ]
+    again = cloud.last("RegisterScalableTarget")
+    assert (again["ResourceId"], again["MinCapacity"], again["MaxCapacity"]) == (
+        f"endpoint/{name}/variant/main",
+        2,
+        9,
+    )
+    assert cloud.last("PutScalingPolicy")["TargetTrackingScalingPolicyConfiguration"]["TargetValue"] == 50
+    assert cloud.last("PutScheduledAction")["Schedule"] == "cron(0 22 * * ? *)"
+
+
+def test_a_new_model_on_the_same_machines_leaves_the_scaling_target_alone(
+    cloud: aws.Cloud, plugin: Plugin, name: str
+) -> None:
+    endpoint = served(cloud, plugin, name)
+    register(cloud, name)
+    start = len(cloud.operations())
+    endpoint.update(inputs(name, cloud.config(f"{name}-b")))
+    assert cloud.operations()[start:] == ["UpdateEndpoint"]
