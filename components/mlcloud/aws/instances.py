@@ -12,6 +12,10 @@ from typing import Final
 
 from mlcloud.core.errors import UserError
 
+# The small ones of a stack that names none.
+TRAINING_INSTANCE_TYPE: Final = "ml.m5.large"
+SERVING_INSTANCE_TYPE: Final = "ml.m5.large"
+
 
 @dataclass(frozen=True, kw_only=True)
 class GpuFamily:

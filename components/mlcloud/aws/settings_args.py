@@ -8,6 +8,7 @@ from typing import Final
 import pulumi
 
 from mlcloud.aws import capacity as kinds
+from mlcloud.aws.instances import SERVING_INSTANCE_TYPE
 from mlcloud.aws.logs import RETENTION_DAYS
 from mlcloud.aws.network import CLUSTER_SERVICES, SERVICES, ExistingNetwork, ManagedNetwork, NoNetwork
 from mlcloud.aws.placement import Placement
@@ -17,8 +18,6 @@ from mlcloud.aws.watches import AsynchronousWatch, InstanceWatch, ServerlessWatc
 from mlcloud.core import settings as config
 from mlcloud.core.errors import UserError
 
-TRAINING_INSTANCE_TYPE: Final = "ml.m5.large"
-SERVING_INSTANCE_TYPE: Final = "ml.m5.large"
 # What trainer/Dockerfile copies; .dockerignore lets no more of the project into the build.
 IMAGE_SOURCES: Final = ("pyproject.toml", "uv.lock", "components/pyproject.toml", "trainer")
 # Room for a burst until the next machine is there, which takes minutes.

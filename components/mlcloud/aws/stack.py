@@ -14,6 +14,7 @@ from mlcloud.aws.capacity import VARIANT_NAME
 from mlcloud.aws.cluster import AwsCluster, AwsClusterArgs, SingleNode
 from mlcloud.aws.endpoint import AwsEndpoint, AwsEndpointArgs
 from mlcloud.aws.identity import AwsIdentity, AwsIdentityArgs
+from mlcloud.aws.instances import TRAINING_INSTANCE_TYPE
 from mlcloud.aws.models import AwsModel, AwsModelArgs, ServedModel
 from mlcloud.aws.monitoring import (
     AwsMonitoring,
@@ -202,7 +203,7 @@ class _Stack:
                 image_uri=self._registry.image_uri,
                 role_arn=self._identity.training_role_arn,
                 models_bucket=self._storage.models.name,
-                instance_type=compute.instance_type or settings_args.TRAINING_INSTANCE_TYPE,
+                instance_type=compute.instance_type or TRAINING_INSTANCE_TYPE,
                 instances=compute.instances,
                 spot=compute.spot,
                 placement=self._network.placement,

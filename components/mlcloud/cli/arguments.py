@@ -68,6 +68,11 @@ def _add_deploy(add: _Add) -> None:
             command.add_argument("--yes", "-y", action="store_true", help="do not ask")
         else:
             _add_json(command)
+            command.add_argument(
+                "--quotas",
+                action="store_true",
+                help="ask the account, with your credentials, whether its quotas are large enough",
+            )
         command.add_argument("--diff", action="store_true", help="show old and new values of what changes")
 
 

@@ -1,9 +1,10 @@
 """up, preview, refresh and destroy: what the embedded engine does with a stack."""
 
 import argparse
+import json
 import signal
 import sys
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -16,11 +17,13 @@ from mlcloud.cli import INTERRUPTED
 from mlcloud.cli.controls import plan_json, print_report, report_of
 from mlcloud.cli.display import Display, diagnostic_line, display_for
 from mlcloud.cli.outputs import first_outputs
+from mlcloud.cli.quotas import are_enough, plain, print_quotas, quotas_of
 from mlcloud.cli.terminal import terminal
 from mlcloud.cli.tree import changes_tree, counts_of
 from mlcloud.cli.words import counted, seconds
 from mlcloud.core.errors import UserError
 from mlcloud.core.home import home_directory
+from mlcloud.core.quotas import QuotaCheck
 from mlcloud.embedded.engine import Engine, Result
 from mlcloud.embedded.events import Diagnostic, Event
 from mlcloud.embedded.project import Project
@@ -37,17 +40,25 @@ _PULUMI_HOW = "https://www.pulumi.com/docs/iac/download-install/"
 
 
 def preview(args: argparse.Namespace) -> int:
-    """Show what an update would change."""
+    """Show what an update would change, and with `--quotas` whether the account has room for it."""
     run = _Run.quiet(args, "preview")
     with run.cancel_on_interrupt():
         plan = run.engine.preview()
     report = report_of(plan, _setting(Project.load(Path.cwd()), args.stack, "environment", "dev"))
+    quotas = quotas_of(args.stack) if args.quotas and plan.ok else None
     if args.json:
-        sys.stdout.write(plan_json(plan, report))
+        told = plan_json(plan, report)
+        sys.stdout.write(told if quotas is None else _with_quotas(told, quotas))
     else:
         run.print_plan(plan.summary)
         print_report(run.console, report)
-    return run.end(ok=plan.ok)
+        if quotas is not None:
+            print_quotas(run.console, quotas)
+    return run.end(ok=plan.ok) or int(quotas is not None and not are_enough(quotas))
+
+
+def _with_quotas(plan: str, quotas: Sequence[QuotaCheck]) -> str:
+    return json.dumps({**json.loads(plan), "quotas": plain(quotas)}, indent=2) + "\n"
 
 
 def up(args: argparse.Namespace) -> int:
