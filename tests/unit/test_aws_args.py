@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from mlcloud.aws.arns import arn, bucket_arn, partition_of
-from mlcloud.core.context import StackContext
 from mlcloud.core.errors import ArgsError, UserError
 from mlcloud.core.scope import Scope
 from mlcloud.core.settings import Settings
@@ -147,14 +146,6 @@ def settings(**keys: Any) -> Settings:
         "training": {"estimator": "svm", "target": "y"},
     }
     return Settings.model_validate({**given, **keys})
-
-
-def test_a_stack_refuses_data_that_it_cannot_name_by_its_hash(tmp_path: Path):
-    from mlcloud.aws.stack import build
-
-    found = settings(data={"path": "s3://bucket/a.csv"})
-    with pytest.raises(UserError, match="Name a file"):
-        build(found, StackContext.of(found, project="p", stack="s", root=tmp_path))
 
 
 def test_prod_has_a_network_and_dev_has_none_unless_the_settings_say_so():

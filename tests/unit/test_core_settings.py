@@ -11,7 +11,6 @@ from mlcloud.core.settings import (
     Canary,
     InstanceCapacity,
     ModelPin,
-    ServerlessCapacity,
     Settings,
     from_pulumi_config,
     load,
@@ -314,11 +313,10 @@ def test_a_cloud_takes_what_local_refuses():
     settings = read(
         **CLOUD,
         budget={"monthly": "250"},
-        endpoint={"capacity": {"kind": "serverless"}, "rollout": {"kind": "canary", "wait_minutes": 0}},
+        endpoint={"capacity": {"max": 4}, "rollout": {"kind": "canary", "wait_minutes": 0}},
         monitoring={"notify": ["ops@example.org"]},
-        data={"path": "s3://bucket/houses.csv"},
     )
-    assert isinstance(settings.endpoint.capacity, ServerlessCapacity)
+    assert isinstance(settings.endpoint.capacity, InstanceCapacity)
     assert isinstance(settings.endpoint.rollout, Canary)
     assert settings.endpoint.rollout.wait_minutes == 0
     assert settings.budget is not None
@@ -342,10 +340,12 @@ def test_most_servers_are_not_fewer_than_the_fewest():
 
 
 def test_prod_in_a_cloud_pins_its_model():
-    problem = only_problem(**CLOUD, environment="prod")
+    problem = only_problem(**CLOUD, environment="prod", endpoint={"capacity": {"min": 2}})
     assert problem.path == "mlcloud:model"
     assert "mlcloud promote" in problem.fix
-    assert read(**CLOUD, environment="prod", model={**PIN, "uri": "s3://models/a"}).environment == "prod"
+    pin = {**PIN, "uri": "s3://models/a/model.tar.gz"}
+    two = {"capacity": {"min": 2}}
+    assert read(**CLOUD, environment="prod", model=pin, endpoint=two).environment == "prod"
 
 
 def test_prod_on_local_may_serve_its_own_run():

@@ -9,7 +9,13 @@ import pulumi
 from pulumi_aws import batch, ec2, iam
 
 from mlcloud.aws.arns import arn, domain_of, partition_of
-from mlcloud.aws.instances import GPU_FAMILIES, gpus_of, instance_types_with, vcpus_of
+from mlcloud.aws.instances import (
+    BATCH_FAMILIES,
+    accelerator_counts,
+    gpus_of,
+    instance_types_with,
+    vcpus_of,
+)
 from mlcloud.aws.logs import declare_log_group, retention_problem
 from mlcloud.aws.placement import Placement
 from mlcloud.aws.policies import Statement, document, plain_document, trust
@@ -18,11 +24,9 @@ from mlcloud.core.errors import Problem
 from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
 
-# The drivers of Batch's image for GPUs have dropped the V100
-# (https://docs.aws.amazon.com/batch/latest/APIReference/API_Ec2Configuration.html).
+# https://docs.aws.amazon.com/batch/latest/APIReference/API_Ec2Configuration.html
 _IMAGE_TYPE: Final = "ECS_AL2023_NVIDIA"
-_FAMILIES: Final = tuple(row for row in GPU_FAMILIES if row.accelerator != "V100")
-ACCELERATORS: Final = tuple(dict.fromkeys(row.accelerator for row in _FAMILIES))
+ACCELERATORS: Final = tuple(dict.fromkeys(row.accelerator for row in BATCH_FAMILIES))
 _ROOT_DEVICE: Final = "/dev/xvda"
 _SPOT_ATTEMPTS: Final = 3
 
@@ -111,14 +115,12 @@ class AwsClusterArgs:
     @property
     def instance_types(self) -> list[str]:
         """The types that Batch may choose from; machines that work together are all alike."""
-        found = instance_types_with(self.accelerator, self.accelerators, families=_FAMILIES)
+        found = instance_types_with(self.accelerator, self.accelerators, families=BATCH_FAMILIES)
         return found[:1] if isinstance(self.jobs, MultiNode) else found
 
 
 def _count_problem(accelerator: str, count: int) -> Problem | None:
-    counts = sorted(
-        {gpus for row in _FAMILIES if row.accelerator == accelerator for gpus in row.gpus.values()}
-    )
+    counts = accelerator_counts(accelerator, families=BATCH_FAMILIES)
     if not counts or count in counts:
         return None
     allowed = f"{', '.join(map(str, counts))} of {accelerator} in one machine"

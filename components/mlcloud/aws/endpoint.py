@@ -1,6 +1,5 @@
 """The endpoint on AWS: a model, a configuration, and an endpoint that moves traffic and rolls back itself."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,6 +16,7 @@ from mlcloud.aws.models import ServedModel, declare_model
 from mlcloud.aws.prefixes import sagemaker_prefix
 from mlcloud.aws.resources import Endpoint as EndpointResource
 from mlcloud.aws.resources import EndpointRevision
+from mlcloud.aws.rollouts import rollout_problems, update_s
 from mlcloud.core.args import validate, within
 from mlcloud.core.errors import ABSENT, Problem
 from mlcloud.core.options import child_options
@@ -25,9 +25,6 @@ from mlcloud.core.settings import AllAtOnce, Canary, Linear, Rollout
 
 # In prod the old machines stay so long after the traffic has moved: a rollback then is a matter of seconds.
 _PROD_WAIT_S: Final = 300
-# BlueGreenUpdatePolicy.MaximumExecutionTimeoutInSeconds in SageMaker's API model: 600 to 28800.
-_STARTING_S: Final = 3600
-_LONGEST_UPDATE_S: Final = 28800
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +70,7 @@ class AwsEndpointArgs:
             retention_problem("log_retention_days", self.log_retention_days),
             within("retained_configs", self.retained_configs, low=1, high=100),
             within("error_percent", self.error_percent, low=0, high=100),
-            *_rollout_problems(self.rollout, self.capacity),
+            *rollout_problems(self.rollout, instance_type=_machine(self.capacity)),
             *(_prod_problems(self) if self.scope.is_prod else []),
         )
 
@@ -125,7 +122,7 @@ class AwsEndpoint(pulumi.ComponentResource):
             linear_step_percent=step,
             wait_s=wait_s,
             termination_wait_s=_PROD_WAIT_S if scope.is_prod else 0,
-            timeout_s=_update_s(args.rollout),
+            timeout_s=update_s(args.rollout),
             retained_configs=args.retained_configs,
             tags=scope.tags,
             opts=child_options(
@@ -251,51 +248,8 @@ def _traffic(rollout: Rollout, *, prod: bool) -> tuple[int | None, int | None, f
             return None, None, _PROD_WAIT_S if prod else 0
 
 
-def _update_s(rollout: Rollout) -> float:
-    """Seconds that an update may take: starting the machines, and watching after each move."""
-    match rollout:
-        case Canary():
-            moves = 2
-        case Linear():
-            moves = math.ceil(100 / rollout.step_percent)
-        case AllAtOnce():
-            return _STARTING_S
-    return _STARTING_S + moves * rollout.wait_minutes * 60
-
-
-def _rollout_problems(rollout: Rollout, capacity: Capacity) -> list[Problem]:
-    if isinstance(rollout, AllAtOnce):
-        return []
-    problems: list[Problem] = []
-    share = rollout.percent if isinstance(rollout, Canary) else rollout.step_percent
-    if share != int(share):
-        problems.append(
-            Problem(
-                path="rollout",
-                value=share,
-                allowed="whole percents: SageMaker takes no others",
-                fix=f"write {max(1, round(share))}",
-            )
-        )
-    if _update_s(rollout) > _LONGEST_UPDATE_S:
-        problems.append(
-            Problem(
-                path="rollout.wait_minutes",
-                value=rollout.wait_minutes,
-                allowed="an update of at most 8 hours, an hour for starting the machines included",
-                fix="wait less between the moves, or make fewer of them",
-            )
-        )
-    if not isinstance(capacity, ServerlessCapacity) and capacity.instance_type.startswith("ml.inf1."):
-        problems.append(
-            Problem(
-                path="rollout",
-                value=rollout.kind,
-                allowed="all-at-once on ml.inf1 machines (SageMaker, deployment guardrails, exclusions)",
-                fix="use all-at-once, or ml.inf2 machines",
-            )
-        )
-    return problems
+def _machine(capacity: Capacity) -> str | None:
+    return None if isinstance(capacity, ServerlessCapacity) else capacity.instance_type
 
 
 def _prod_problems(args: AwsEndpointArgs) -> list[Problem | None]:

@@ -66,6 +66,10 @@ GPU_FAMILIES: Final[tuple[GpuFamily, ...]] = (
     GpuFamily(family="p6-b300", accelerator="B300", gpus={"48xlarge": 8}),
 )
 
+# The drivers of Batch's image for GPUs have dropped the V100
+# (https://docs.aws.amazon.com/batch/latest/APIReference/API_Ec2Configuration.html).
+BATCH_FAMILIES: Final = tuple(row for row in GPU_FAMILIES if row.accelerator != "V100")
+
 _GPUS: Final = {f"{row.family}.{size}": count for row in GPU_FAMILIES for size, count in row.gpus.items()} | {
     "p2.xlarge": 1,
     "p2.8xlarge": 8,
@@ -126,6 +130,11 @@ def instance_types_with(accelerator: str, count: int, *, families: Sequence[GpuF
         if row.accelerator == accelerator and gpus == count
     ]
     return sorted(found, key=lambda name: (vcpus_of(name), name))
+
+
+def accelerator_counts(accelerator: str, *, families: Sequence[GpuFamily]) -> list[int]:
+    """Return how many of an accelerator a machine may have; none where there is no such accelerator."""
+    return sorted({gpus for row in families if row.accelerator == accelerator for gpus in row.gpus.values()})
 
 
 def _plain(instance_type: str) -> str:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from mlcloud.aws.instances import (
-    GPU_FAMILIES,
+    BATCH_FAMILIES,
     SERVING_INSTANCE_TYPE,
     TRAINING_INSTANCE_TYPE,
     instance_types_with,
@@ -114,7 +114,7 @@ def _endpoint_demand(capacity: config.Capacity) -> Demand:
 
 def _cluster_demands(cluster: config.Cluster) -> list[Demand]:
     """Return the processors that Batch's machines have together, as the cluster component counts them."""
-    types = instance_types_with(cluster.accelerator, cluster.accelerators, families=GPU_FAMILIES)
+    types = instance_types_with(cluster.accelerator, cluster.accelerators, families=BATCH_FAMILIES)
     if not types:  # the cluster component refuses it, with what there is
         return []
     vcpus = vcpus_of(types[0])

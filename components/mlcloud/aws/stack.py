@@ -30,7 +30,6 @@ from mlcloud.aws.training import AwsTraining, AwsTrainingArgs
 from mlcloud.core.args import TrainingArgs
 from mlcloud.core.context import StackContext
 from mlcloud.core.datafile import DataFile, check_data_file
-from mlcloud.core.errors import UserError
 from mlcloud.core.scope import Scope
 from mlcloud.core.settings import ModelPin, Settings
 
@@ -52,11 +51,6 @@ def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
 def _data_file(settings: Settings, context: StackContext) -> DataFile | None:
     if settings.data is None or settings.training is None:
         return None
-    if "://" in settings.data.path and not settings.data.path.startswith("file://"):
-        raise UserError(
-            f"mlcloud:data.path = {settings.data.path!r}: stacks on aws train on files of the project. "
-            "Name a file; it is uploaded under its hash, so that the run knows what it was trained on."
-        )
     data = check_data_file(
         context.file(settings.data.path),
         target=settings.training.target,

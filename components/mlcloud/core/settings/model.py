@@ -38,7 +38,7 @@ class Data(Section):
     """Where the training data is."""
 
     path: Text = Field(
-        description="A file, relative to the project's folder, or an object's URI in this cloud's storage."
+        description="A file, relative to the project's folder, or where the cloud allows it an object's URI."
     )
     format: Literal["csv", "parquet"] | None = Field(
         default=None, description="The file's format. Default: by the path's ending, .csv or .parquet."
@@ -52,7 +52,9 @@ class TrainingCompute(Section):
         default=None,
         description="The cloud's own name of the machine type. Default: a small one of the cloud.",
     )
-    instances: Int = Field(default=1, ge=1, le=100, description="Machines that train together.")
+    instances: Int = Field(
+        default=1, ge=1, le=100, description="Machines that train together; the bundled trainer uses one."
+    )
     spot: Flag = Field(default=False, description="Use spare capacity: cheaper, and it may be taken back.")
 
 

@@ -36,6 +36,8 @@ class Refused:
 _LOCAL: Final = ("local",)
 _AWS: Final = ("aws",)
 CLOUDS: Final = ("aws", "gcp", "azure")
+# Where training data is a file of the project: an object elsewhere may change under its name.
+DATA_IS_A_FILE: Final = ("aws",)
 
 REFUSED: Final[tuple[Refused, ...]] = (
     Refused(
@@ -82,6 +84,13 @@ REFUSED: Final[tuple[Refused, ...]] = (
         lacks="only processes that run all the time",
         instead="set it to `instance`",
         when=lambda value: value != "instance",
+    ),
+    Refused(
+        path="data.path",
+        clouds=DATA_IS_A_FILE,
+        lacks="training data from the project's files alone, uploaded under the hash that names the run",
+        instead="download the object (`aws s3 cp URI data/`) and name the file",
+        when=lambda value: "://" in str(value),
     ),
     Refused(
         path="budget.currency",

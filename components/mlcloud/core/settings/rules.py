@@ -1,12 +1,13 @@
 """Rules between settings: what one key demands of another."""
 
 from collections.abc import Callable, Iterator, Mapping
+from importlib import import_module
 from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from mlcloud.core.errors import ABSENT, Problem
 from mlcloud.core.metrics import METRICS, TASKS_OF, Estimator, MetricName
-from mlcloud.core.settings.refused import CLOUDS, REFUSED
+from mlcloud.core.settings.refused import CLOUDS, DATA_IS_A_FILE, REFUSED
 
 # Where each cloud's services read objects from; a path without a scheme is a file of the project.
 URI_SCHEMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -15,6 +16,9 @@ URI_SCHEMES: Final[Mapping[str, tuple[str, ...]]] = {
     "gcp": ("gs",),
     "azure": ("azureml", "https"),
 }
+
+# What one cloud alone cannot have is told by a module of that cloud, which loads no package of it.
+_RULES_OF: Final[Mapping[str, str]] = {"aws": "mlcloud.aws.settings_rules"}
 
 
 class Given:
@@ -62,7 +66,13 @@ def _at(values: Mapping[str, Any], path: str) -> object:
 
 def check(given: Given) -> list[Problem]:
     """Return what is wrong between settings."""
-    return [problem for rule in _RULES for problem in rule(given)]
+    found = [problem for rule in _RULES for problem in rule(given)]
+    module = _RULES_OF.get(str(given.get("cloud", "local")))
+    if module is not None:
+        own = cast("Iterator[Problem]", import_module(module).check(given))
+        told = {problem.path for problem in found}
+        found += [problem for problem in own if problem.path not in told]
+    return found
 
 
 def _what_the_cloud_lacks(given: Given) -> Iterator[Problem]:
@@ -156,15 +166,6 @@ def _most_is_not_less_than_fewest(given: Given) -> Iterator[Problem]:
         )
 
 
-def _machines_that_answer_at_once_do_not_scale_to_zero(given: Given) -> Iterator[Problem]:
-    at_once = given.get("endpoint.capacity.kind", "instance") == "instance"
-    fewest = given.number("endpoint.capacity.min")
-    if given.get("cloud", "local") == "aws" and at_once and fewest == 0:
-        fix = "set it to 1 or more, or choose `kind: serverless` or `kind: asynchronous`"
-        allowed = "at least 1 with `kind: instance` on aws"
-        yield given.problem("endpoint.capacity.min", value=0, allowed=allowed, fix=fix)
-
-
 def _a_cluster_needs_a_network(given: Given) -> Iterator[Problem]:
     if given.get("cloud", "local") not in CLOUDS or not given.is_set("cluster"):
         return
@@ -185,7 +186,7 @@ def _uris_are_of_this_cloud(given: Given) -> Iterator[Problem]:
     forms = " or ".join(f"{scheme}://..." for scheme in schemes)
     for path, needs_scheme in (("data.path", False), ("model.uri", True)):
         value = given.get(path)
-        if not isinstance(value, str):
+        if not isinstance(value, str) or (path == "data.path" and cloud in DATA_IS_A_FILE):
             continue
         scheme = urlsplit(value).scheme if "://" in value else ""
         if (scheme and scheme not in schemes) or (needs_scheme and not scheme):
@@ -214,7 +215,6 @@ _RULES: Final[tuple[Callable[[Given], Iterator[Problem]], ...]] = (
     _the_estimator_can_do_the_task,
     _the_gate_fits_the_task,
     _most_is_not_less_than_fewest,
-    _machines_that_answer_at_once_do_not_scale_to_zero,
     _a_cluster_needs_a_network,
     _uris_are_of_this_cloud,
     _the_format_is_known,
