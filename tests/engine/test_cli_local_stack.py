@@ -122,6 +122,14 @@ class TestALocalStack:
         assert after["endpoint_url"] == before["endpoint_url"]
         assert served(project) == after["model_version"] != before["model_version"]
 
+    def test_the_versions_are_listed_with_their_metrics_and_the_live_one(self, project: StackProject) -> None:
+        versions = json.loads(project.done("models", STACK, "--json"))
+        assert len(versions) == 2
+        assert [version["label"] for version in versions if version["is_live"]] == [served(project)]
+        assert all("accuracy" in version["metrics"] for version in versions)
+        told = project.done("models", STACK)
+        assert f"live  {served(project)}" in told
+
     def test_changed_data_reaches_the_endpoint_as_a_new_version(self, project: StackProject) -> None:
         before = project.outputs()
         (project.root / "data.csv").write_text(csv(seed=2))

@@ -243,3 +243,45 @@ def test_missing_credentials_are_told_without_a_traceback(monkeypatch: pytest.Mo
     monkeypatch.setenv("AWS_CONFIG_FILE", "absent")
     with pytest.raises(UserError, match="no AWS credentials"):
         operations.predict(OUTPUTS, b"{}", content_type="application/json")
+
+
+def package(number: int, approval: str, sha256: str, **metadata: str) -> dict[str, Any]:
+    arn = f"arn:aws:sagemaker:eu-central-1:123456789012:model-package/shop/{number}"
+    return {
+        "ModelPackageName": "shop",
+        "ModelPackageVersion": number,
+        "ModelPackageArn": arn,
+        "CreationTime": datetime(2026, 11, number, tzinfo=UTC),
+        "ModelPackageStatus": "Completed",
+        "ModelPackageStatusDetails": {"ValidationStatuses": []},
+        "ModelApprovalStatus": approval,
+        "CustomerMetadataProperties": {"sha256": sha256, **metadata},
+        "InferenceSpecification": {
+            "Containers": [{"Image": "image", "ModelDataUrl": f"s3://shop/models/{sha256}/model.tar.gz"}]
+        },
+    }
+
+
+def test_versions_tell_approval_metrics_and_which_one_is_live(stub: Stub) -> None:
+    new, old = package(2, "Approved", "b" * 64, version="v2"), package(1, "Rejected", "a" * 64, version="v1")
+    old["CustomerMetadataProperties"]["metric.r2"] = "0.91"
+    asked = {"ModelPackageGroupName": "shop", "SortBy": "CreationTime", "SortOrder": "Descending"}
+    summary = ("ModelPackageArn", "CreationTime", "ModelPackageStatus")
+    for found, token in ((new, {}), (old, {"NextToken": "2"})):
+        page = {"ModelPackageSummaryList": [{key: found[key] for key in summary}]}
+        answer = {**page, "NextToken": "2"} if found is new else page
+        stub("sagemaker").add_response("list_model_packages", answer, {**asked, **token})
+        arn = {"ModelPackageName": found["ModelPackageArn"]}
+        stub("sagemaker").add_response("describe_model_package", found, arn)
+    live, before = operations.models({**OUTPUTS, "model_name": "shop", "model_sha256": "b" * 64})
+    assert (live.label, live.stage, live.is_live, live.metrics) == ("v2", "Approved", True, {})
+    assert (before.label, before.stage, before.is_live) == ("v1", "Rejected", False)
+    assert before.metrics == {"r2": 0.91}
+    assert before.uri.endswith(f"{'a' * 64}/model.tar.gz")
+    assert live.created > before.created
+
+
+def test_a_group_that_is_gone_is_told_in_aws_words(stub: Stub) -> None:
+    stub("sagemaker").add_client_error("list_model_packages", "ValidationException", "shop does not exist")
+    with pytest.raises(UserError, match="shop does not exist"):
+        operations.models({**OUTPUTS, "model_name": "shop"})

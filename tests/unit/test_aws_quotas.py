@@ -13,9 +13,6 @@ from mlcloud.core.errors import UserError
 from mlcloud.core.quotas import QuotaCheck, check_quotas
 from mlcloud.core.settings import Settings
 from mlcloud.provider.aws.clients import Clients
-from support.simulated_stack import AWS_SDK
-
-pytestmark = AWS_SDK
 
 ENDPOINT = "ml.m5.large for endpoint usage"
 TRAINING = "ml.m5.large for training job usage"

@@ -36,7 +36,7 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("command", ["--help", "outputs", "status", "predict", "logs"])
+@pytest.mark.parametrize("command", ["--help", "outputs", "status", "predict", "logs", "models"])
 def test_a_command_that_changes_nothing_starts_without_the_engine(command: str, project: Path) -> None:
     assert loaded_by(command, *(["dev"] if command != "--help" else []), folder=project) == set()
 

@@ -124,3 +124,23 @@ class TestLogs:
     def test_no_log_yet_is_said(self, tmp_path: Path) -> None:
         with pytest.raises(UserError, match="No log of the endpoint"):
             next(self.lines(tmp_path, 1))
+
+
+def test_models_beside_the_live_one_are_listed_with_what_their_manifests_tell(tmp_path: Path) -> None:
+    for name, r2 in (("a" * 64, 0.8), ("b" * 64, 0.9)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "manifest.json").write_text(json.dumps({"metrics": {"r2": r2}}))
+    (tmp_path / "no-model").mkdir()
+    live = {"model_uri": (tmp_path / ("b" * 64)).as_uri(), "model_sha256": "b" * 64, "model_version": "v2"}
+    found = {version.label: version for version in operations.models(live)}
+    assert set(found) == {"a" * 12, "v2"}
+    assert (found["v2"].is_live, found["v2"].metrics) == (True, {"r2": 0.9})
+    assert (found["a" * 12].is_live, found["a" * 12].metrics) == (False, {"r2": 0.8})
+
+
+def test_a_pinned_archive_is_the_one_version_that_is_known(tmp_path: Path) -> None:
+    archive = tmp_path / "model.tar.gz"
+    archive.write_bytes(b"")
+    outputs = {"model_uri": archive.as_uri(), "model_sha256": "c" * 64, "model_version": "v3"}
+    (version,) = operations.models(outputs)
+    assert (version.label, version.sha256, version.is_live, version.metrics) == ("v3", "c" * 64, True, {})

@@ -14,7 +14,7 @@ from mlcloud.core.scope import Scope
 # Bills are in dollars, in China in yuan
 # (https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_Spend.html).
 CURRENCIES = ("USD", "CNY")
-# https://docs.aws.amazon.com/cost-management/latest/userguide/management-limits.html
+# https://docs.aws.amazon.com/aws-cost-management/latest/APIReference/API_budgets_Notification.html
 _ALERTS_MAX, _EMAILS_MAX = 10, 10
 _STACK_TAGS = ("mlcloud-project", "mlcloud-stack")
 

@@ -147,7 +147,7 @@ def _serving(scope: Scope, endpoint_name: str) -> list[Statement]:
         Statement(
             sid="Look",
             actions=[
-                *("sagemaker:ListEndpointConfigs", "sagemaker:ListModels"),
+                *("sagemaker:ListEndpointConfigs", "sagemaker:ListModels", "sagemaker:ListModelPackages"),
                 *("application-autoscaling:DescribeScalableTargets", "cloudwatch:DescribeAlarms"),
                 *("application-autoscaling:DescribeScalingPolicies", "cloudwatch:GetMetricData"),
                 *("application-autoscaling:DescribeScheduledActions",),

@@ -18,7 +18,9 @@ from mlcloud.core.scope import Scope
 
 # What training and serving talk to (https://docs.aws.amazon.com/sagemaker/latest/dg/infrastructure-give-access.html).
 SERVICES = ("sagemaker.api", "sagemaker.runtime", "ecr.api", "ecr.dkr", "logs", "sts", "kms")
-# What machines of a Batch cluster need beyond that (https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html).
+# What machines of a Batch cluster need beyond that: all three, or the traffic takes the public way
+# (https://docs.aws.amazon.com/batch/latest/userguide/vpc-interface-endpoints.html,
+# https://docs.aws.amazon.com/AmazonECS/latest/developerguide/vpc-endpoints.html).
 CLUSTER_SERVICES = ("ecs", "ecs-agent", "ecs-telemetry")
 _HTTPS = 443
 # VpcConfig in SageMaker's API model takes at most 16 subnets; ours need one in each of two zones at least.

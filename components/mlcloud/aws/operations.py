@@ -1,4 +1,4 @@
-"""Predict, status and logs of a stack on AWS, by boto3 and the default credentials."""
+"""Predict, status, models and logs of a stack on AWS, by boto3 and the default credentials."""
 
 import io
 import json
@@ -10,13 +10,15 @@ from typing import Any, Final, cast
 from urllib.parse import urlsplit
 
 from mlcloud.core.errors import UserError
-from mlcloud.core.operations import EndpointStatus, Prediction, Sample
+from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample
 from mlcloud.provider.aws.clients import AwsError, Clients
 from mlcloud.provider.errors import ResourceError
 
 _FOLLOW_EVERY_S: Final = 2.0
 _REQUESTS_SINCE: Final = timedelta(days=1)
 _PERIOD_S: Final = 3600
+# As the model component writes metrics into a version's metadata.
+_METRIC: Final = "metric."
 # While it changes, the old version answers
 # (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html).
 _STATES: Final[Mapping[str, str]] = {
@@ -140,6 +142,49 @@ def _traffic(outputs: Mapping[str, Any], name: str) -> tuple[int, int]:
     results = cast("list[Mapping[str, Any]]", answer["MetricDataResults"])
     totals = {str(result["Id"]): int(sum(result["Values"])) for result in results}
     return totals.get("requests", 0), totals.get("errors", 0)
+
+
+def models(outputs: Mapping[str, Any]) -> list[ModelVersion]:
+    """List the versions in the stack's model package group; each tells its hash, label and metrics itself."""
+    services, group = _Services(outputs), _output(outputs, "model_name")
+    found: list[ModelVersion] = []
+    token: dict[str, str] = {}
+    while True:
+        page = services.told(
+            "sagemaker",
+            "list_model_packages",
+            ModelPackageGroupName=group,
+            SortBy="CreationTime",
+            SortOrder="Descending",
+            **token,
+        )
+        for summary in cast("list[Mapping[str, Any]]", page["ModelPackageSummaryList"]):
+            arn = str(summary["ModelPackageArn"])
+            described = services.told("sagemaker", "describe_model_package", ModelPackageName=arn)
+            found.append(_version(described, outputs))
+        if "NextToken" not in page:
+            return found
+        token = {"NextToken": page["NextToken"]}
+
+
+def _version(described: Mapping[str, Any], outputs: Mapping[str, Any]) -> ModelVersion:
+    known = cast("Mapping[str, str]", described.get("CustomerMetadataProperties", {}))
+    specification = cast("Mapping[str, Any]", described.get("InferenceSpecification", {}))
+    containers = cast("list[Mapping[str, Any]]", specification.get("Containers") or [{}])
+    sha256 = known.get("sha256", "")
+    return ModelVersion(
+        label=known.get("version", str(described.get("ModelPackageVersion", ""))),
+        stage=str(described.get("ModelApprovalStatus", described["ModelPackageStatus"])),
+        sha256=sha256,
+        uri=str(containers[0].get("ModelDataUrl", "")),
+        created=cast(datetime, described["CreationTime"]),
+        is_live=bool(sha256) and sha256 == outputs.get("model_sha256"),
+        metrics={
+            name.removeprefix(_METRIC): float(value)
+            for name, value in known.items()
+            if name.startswith(_METRIC)
+        },
+    )
 
 
 def logs(outputs: Mapping[str, Any], *, source: str, lines: int, follow: bool) -> Iterator[str]:

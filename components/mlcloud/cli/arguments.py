@@ -23,6 +23,15 @@ def parser() -> argparse.ArgumentParser:
     _add_predict(add)
     _add_status(add)
     _add_logs(add)
+    _add_json(
+        _stack_command(
+            add,
+            "models",
+            "models",
+            "which versions of the model there are",
+            description="List the versions of the stack's model, the latest first, and which one is live.",
+        )
+    )
     env = add(
         "env",
         help="print the exports with which the Pulumi CLI opens the same stacks",

@@ -5,8 +5,9 @@ outputs and talk to the cloud through its own SDK and default credentials. Only 
 imported.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib import import_module
 from typing import Any, Protocol, cast
 
@@ -55,6 +56,24 @@ class EndpointStatus:
     """What this cloud can say beyond that, as label and text."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class ModelVersion:
+    """A version of a stack's model that is there."""
+
+    label: str
+    """As predictions answer it."""
+    stage: str
+    """What the registry says of it, in the cloud's own word."""
+    sha256: str
+    uri: str
+    created: datetime
+    """When it was registered or, on this machine, made: with its time zone."""
+    is_live: bool
+    """Whether it is the one that the stack serves."""
+    metrics: Mapping[str, float] = field(default_factory=dict[str, float])
+    """On held-out rows, by name; empty where none are known."""
+
+
 class StackOperations(Protocol):
     """The functions of a cloud's ``operations`` module."""
 
@@ -68,6 +87,10 @@ class StackOperations(Protocol):
 
     def status(self, outputs: Mapping[str, Any]) -> EndpointStatus:
         """Look at the stack's endpoint."""
+        ...
+
+    def models(self, outputs: Mapping[str, Any]) -> Sequence[ModelVersion]:
+        """Return the versions of the stack's model that are there, the latest first."""
         ...
 
     def logs(self, outputs: Mapping[str, Any], *, source: str, lines: int, follow: bool) -> Iterator[str]:
