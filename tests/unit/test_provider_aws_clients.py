@@ -89,6 +89,6 @@ servicer.Diff(provider_pb2.DiffRequest(urn=urn, old_inputs=given, news=given, ol
 print(sorted(name for name in sys.modules if name.split(".")[0] in ("boto3", "botocore")))
 """
     done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=200, check=True
     )
     assert done.stdout.strip() == "[]"

@@ -128,7 +128,7 @@ def test_an_interrupted_update_finds_its_job_again_and_trains_once(
     first.engine.wait_for("Training: Training it")
     first.process.send_signal(signal.SIGKILL)
     first.close()
-    thread.join(timeout=10)
+    thread.join(timeout=90)
     assert errors
 
     second = Plugin()
@@ -148,7 +148,7 @@ def test_cancel_stops_the_job_and_the_next_update_starts_it_anew(
     thread, errors = creating(first.resource(RUN), inputs)
     first.engine.wait_for("Training: Training it")
     first.call("Cancel", empty_pb2.Empty())
-    thread.join(timeout=10)
+    thread.join(timeout=90)
     assert not thread.is_alive()
     assert "Stopped, as asked: the training job" in errors[0].message
     assert cloud.last("StopTrainingJob")["TrainingJobName"].startswith(inputs["name"])
