@@ -46,7 +46,7 @@ GOOD: dict[str, Any] = {
             "hyperparameters": {"C": 0.5, "gamma": None, "kernel": "rbf"},
             "gate": {"f1": 0},
         },
-        "mlcloud:model": {"name": "a", "uri": "s3://b/c", "sha256": "0" * 64, "version": "1"},
+        "mlcloud:model": {"name": "a", "uri": "s3://b/c.tar.gz", "sha256": "0" * 64, "version": "1"},
         "mlcloud:endpoint": {"capacity": {"min": 2, "max": 4}, "rollout": {"kind": "linear"}},
         "mlcloud:tags": {"team": "a"},
     },
