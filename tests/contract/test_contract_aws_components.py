@@ -2,23 +2,14 @@
 
 import json
 import re
-from functools import cache
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 from support.markdown import ROOT
-from support.stack_plan import plan_of
+from support.stack_plan import planned
 
 STACKS = ["aws-dev", "aws-prod"]
 ACCOUNT = "123456789012"
-
-
-@cache
-def planned(stack: str) -> dict[str, Any]:
-    with TemporaryDirectory() as home:
-        return plan_of(stack, Path(home))
 
 
 def resources(stack: str, kind: str) -> list[dict[str, Any]]:

@@ -5,15 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlcloud.provider.engine import Engine
-from mlcloud.provider.server import make_servicer
-from mlcloud.simulated import providers_for
-from support.markdown import ROOT, blocks
-from support.plan import plan
+from support.guide_examples import examples, planned_example
+from support.markdown import ROOT
 
-GUIDE = ROOT / "docs" / "guides" / "aws.md"
-EXAMPLES = {block.heading: block.text for block in blocks(GUIDE) if block.language == "python"}
-HOUSES = "rooms,price\n" + "".join(f"{rooms},{rooms * 1000}\n" for rooms in range(1, 40))
+EXAMPLES = examples("aws")
 COMPONENTS = sorted(
     match.group(1)
     for path in (ROOT / "components" / "mlcloud" / "aws").glob("*.py")
@@ -21,17 +16,8 @@ COMPONENTS = sorted(
 )
 
 
-def planned(heading: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
-    monkeypatch.chdir(folder)
-    (folder / "houses.csv").write_text(HOUSES)
-    (folder / "Dockerfile").write_text("FROM scratch\nCOPY requirements.txt /\n")
-    (folder / "requirements.txt").write_text("scikit-learn\n")
-    code = compile(EXAMPLES[heading], f"docs/guides/aws.md ({heading})", "exec")
-    providers = {**providers_for("aws"), "mlcloud": make_servicer(Engine(None))}
-    program = lambda: exec(code, {"__name__": "example"})  # noqa: E731, S102 - the example is ours
-    found = plan(program, providers=providers, config={"aws:region": "eu-central-1"}, folder=folder)
-    assert found.ok, found.diagnostics
-    return found.to_dict()
+def planned(heading: str, folder: Path) -> dict[str, Any]:
+    return planned_example("aws", heading, folder, config={"aws:region": "eu-central-1"})
 
 
 def test_the_guide_has_an_example_for_each_component() -> None:
@@ -41,20 +27,16 @@ def test_the_guide_has_an_example_for_each_component() -> None:
 
 
 @pytest.mark.parametrize("heading", EXAMPLES)
-def test_a_component_is_usable_alone_and_a_second_plan_is_identical(
-    heading: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = planned(heading, tmp_path, monkeypatch)
+def test_a_component_is_usable_alone_and_a_second_plan_is_identical(heading: str, tmp_path: Path) -> None:
+    found = planned(heading, tmp_path)
     assert {entry["op"] for entry in found["resources"]} == {"create"}
     assert any(entry["custom"] for entry in found["resources"])
-    assert found == planned(heading, tmp_path, monkeypatch)
+    assert found == planned(heading, tmp_path)
 
 
 @pytest.mark.parametrize("heading", EXAMPLES)
-def test_children_hang_below_their_component(
-    heading: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = planned(heading, tmp_path, monkeypatch)
+def test_children_hang_below_their_component(heading: str, tmp_path: Path) -> None:
+    found = planned(heading, tmp_path)
     components = {entry["urn"] for entry in found["resources"] if entry["type"].startswith("mlcloud:index:")}
     children = [
         entry

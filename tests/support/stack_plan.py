@@ -6,7 +6,9 @@ import json
 import os
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -35,3 +37,10 @@ def preview(stack: str, home: Path, *options: str, root: Path = ROOT) -> subproc
     )
     assert result.returncode == 0, result.stderr
     return result
+
+
+@cache
+def planned(stack: str) -> dict[str, Any]:
+    """The plan of a stack file, made once a process."""
+    with TemporaryDirectory() as home:
+        return plan_of(stack, Path(home))

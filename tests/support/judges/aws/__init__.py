@@ -1,0 +1,1 @@
+"""Judges of what is declared on AWS."""
