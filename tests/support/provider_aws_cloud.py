@@ -49,6 +49,21 @@ class Call:
 
 
 @dataclass
+class Request:
+    """One request of the provider's to S3.
+
+    Attributes:
+        method: Of HTTP.
+        path: `/bucket/key`.
+        copied: What a copy is made of, `bucket/key`; empty where nothing is copied.
+    """
+
+    method: str
+    path: str
+    copied: str
+
+
+@dataclass
 class Job:
     """What a training job does: the states of its next descriptions; the last one stays."""
 
@@ -92,6 +107,7 @@ class Cloud:
 
     def __init__(self) -> None:
         self.calls: list[Call] = []
+        self.requests: list[Request] = []
         self.problems: list[str] = []
         self.jobs: dict[str, Job] = {}
         self.next_job = Job([STARTING, TRAINING, COMPLETED])
@@ -200,6 +216,8 @@ class Cloud:
         target = environ.get("HTTP_X_AMZ_TARGET", "")
         service = _SERVICES.get(target.split(".")[0])
         if service is None:
+            copied = environ.get("HTTP_X_AMZ_COPY_SOURCE", "")
+            self.requests.append(Request(environ["REQUEST_METHOD"], environ["PATH_INFO"], copied))
             return self._moto(environ, start_response)
         body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         parameters = json.loads(body)

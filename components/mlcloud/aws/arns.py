@@ -45,6 +45,11 @@ def bucket_arn(scope: Scope, bucket: str) -> str:
     return f"arn:{partition_of(scope.region)}:s3:::{bucket}"
 
 
+def alarms_arn(scope: Scope) -> str:
+    """Return the pattern that names the stack's own alarms, and no others."""
+    return arn(scope, "cloudwatch", f"alarm:{scope.name('aws-cloudwatch-alarm')}*")
+
+
 def log_group_arns(scope: Scope, groups: Sequence[str]) -> list[str]:
     """Return the names of log groups and of the streams in them."""
     return [arn(scope, "logs", f"log-group:{group}{tail}") for group in groups for tail in ("", ":*")]

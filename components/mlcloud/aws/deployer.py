@@ -1,7 +1,8 @@
 """What somebody needs who brings new data, images and models into a stack that is up, and nothing else.
 
 Buckets, keys, networks and roles are made by an administrator's first update; this is for all later ones that
-change what is trained and served. A managed policy holds at most 6144 characters
+change what is trained and served. What each statement is needed for is a test
+(tests/contract/test_contract_aws_deployer.py). A managed policy holds at most 6144 characters
 (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html), so there are two.
 """
 
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 
 import pulumi
 
-from mlcloud.aws.arns import TRAINING_LOG_GROUP, arn, endpoint_log_group, log_group_arns
+from mlcloud.aws.arns import TRAINING_LOG_GROUP, alarms_arn, arn, endpoint_log_group, log_group_arns
 from mlcloud.aws.policies import Statement, document
 from mlcloud.core.scope import Scope
 
@@ -19,7 +20,8 @@ _SAGEMAKER = "sagemaker.amazonaws.com"
 def deployer_documents(
     scope: Scope,
     *,
-    buckets: Sequence[pulumi.Input[str]],
+    data_bucket_arn: pulumi.Input[str],
+    models_bucket_arn: pulumi.Input[str],
     key_arn: pulumi.Input[str],
     repository_arn: pulumi.Input[str],
     role_arns: Sequence[pulumi.Input[str]],
@@ -29,14 +31,18 @@ def deployer_documents(
 
     Args:
         scope: Whose stack it is and where.
-        buckets: The data and models buckets.
+        data_bucket_arn: The bucket of what is trained on.
+        models_bucket_arn: The bucket of what training makes and serving reads.
         key_arn: The stack's key.
         repository_arn: The trainer's repository.
         role_arns: The roles that SageMaker is given.
         endpoint_name: The endpoint.
     """
     return {
-        "artefacts": document(*_artefacts(buckets, key_arn, repository_arn)),
+        "artefacts": document(
+            *_artefacts([data_bucket_arn, models_bucket_arn], key_arn, repository_arn),
+            *([] if scope.is_prod else _replaced_data(data_bucket_arn)),
+        ),
         "serving": document(*_jobs(scope, role_arns), *_serving(scope, endpoint_name)),
     }
 
@@ -45,12 +51,12 @@ def _artefacts(
     buckets: Sequence[pulumi.Input[str]], key_arn: pulumi.Input[str], repository_arn: pulumi.Input[str]
 ) -> list[Statement]:
     return [
-        Statement(sid="Buckets", actions=["s3:ListBucket", "s3:GetBucketLocation"], resources=list(buckets)),
+        Statement(sid="Buckets", actions=["s3:ListBucket"], resources=list(buckets)),
         Statement(
             sid="Objects",
             actions=[
                 *("s3:GetObject", "s3:GetObjectTagging", "s3:PutObject", "s3:PutObjectTagging"),
-                *("s3:DeleteObject", "s3:AbortMultipartUpload"),
+                "s3:AbortMultipartUpload",
             ],
             resources=[pulumi.Output.concat(bucket, "/*") for bucket in buckets],
         ),
@@ -83,15 +89,33 @@ def _artefacts(
     ]
 
 
+def _replaced_data(bucket: pulumi.Input[str]) -> list[Statement]:
+    """Let a data file go where another one takes its place; prod keeps all that was trained on.
+
+    The buckets are versioned, and the provider deletes every version of an object
+    (https://github.com/hashicorp/terraform-provider-aws/issues/35946).
+    """
+    return [
+        Statement(sid="DataVersions", actions=["s3:ListBucketVersions"], resources=[bucket]),
+        Statement(
+            sid="ReplacedData",
+            actions=["s3:DeleteObjectVersion"],
+            resources=[pulumi.Output.concat(bucket, "/objects/*")],
+        ),
+    ]
+
+
 def _jobs(scope: Scope, role_arns: Sequence[pulumi.Input[str]]) -> list[Statement]:
     own = scope.name("aws-sagemaker")
+    # prod keeps the versions before.
+    forget = [] if scope.is_prod else ["sagemaker:DeleteModelPackage"]
+    unmake = [] if scope.is_prod else ["cloudformation:DeleteResource"]
     return [
         Statement(
             sid="Train",
             actions=[
                 *("sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob"),
-                *("sagemaker:StopTrainingJob", "sagemaker:DeleteTrainingJob"),
-                *("sagemaker:AddTags", "sagemaker:ListTags"),
+                *("sagemaker:StopTrainingJob", "sagemaker:DeleteTrainingJob", "sagemaker:AddTags"),
             ],
             resources=[arn(scope, "sagemaker", f"training-job/{own}*")],
         ),
@@ -105,8 +129,9 @@ def _jobs(scope: Scope, role_arns: Sequence[pulumi.Input[str]]) -> list[Statemen
             sid="Versions",
             actions=[
                 *("sagemaker:CreateModelPackage", "sagemaker:DescribeModelPackage"),
-                *("sagemaker:UpdateModelPackage", "sagemaker:DeleteModelPackage"),
-                *("sagemaker:DescribeModelPackageGroup", "sagemaker:AddTags", "sagemaker:ListTags"),
+                *("sagemaker:ListModelPackages", "sagemaker:UpdateModelPackage"),
+                *("sagemaker:AddTags", "sagemaker:ListTags"),
+                *forget,
             ],
             resources=[arn(scope, "sagemaker", f"{kind}/{own}*") for kind in _PACKAGES],
         ),
@@ -116,8 +141,7 @@ def _jobs(scope: Scope, role_arns: Sequence[pulumi.Input[str]]) -> list[Statemen
             sid="CloudControl",
             actions=[
                 *("cloudformation:CreateResource", "cloudformation:GetResource"),
-                *("cloudformation:UpdateResource", "cloudformation:DeleteResource"),
-                "cloudformation:GetResourceRequestStatus",
+                *("cloudformation:GetResourceRequestStatus", *unmake),
             ],
             resources=["*"],
         ),
@@ -130,6 +154,10 @@ _SERVING = ("model", "endpoint-config", "endpoint")
 
 def _serving(scope: Scope, endpoint_name: str) -> list[Statement]:
     own = scope.name("aws-sagemaker")
+    # AWS makes up their names.
+    targets = [arn(scope, "application-autoscaling", "scalable-target/*")]
+    alarms = alarms_arn(scope)
+    tracking = arn(scope, "cloudwatch", f"alarm:TargetTracking-endpoint/{endpoint_name}/*")
     return [
         Statement(
             sid="Serve",
@@ -138,18 +166,17 @@ def _serving(scope: Scope, endpoint_name: str) -> list[Statement]:
                 *("sagemaker:CreateEndpointConfig", "sagemaker:DescribeEndpointConfig"),
                 *("sagemaker:DeleteEndpointConfig", "sagemaker:CreateEndpoint"),
                 *("sagemaker:DescribeEndpoint", "sagemaker:UpdateEndpoint", "sagemaker:DeleteEndpoint"),
-                *("sagemaker:UpdateEndpointWeightsAndCapacities", "sagemaker:InvokeEndpoint"),
-                *("sagemaker:AddTags", "sagemaker:DeleteTags", "sagemaker:ListTags"),
+                *("sagemaker:InvokeEndpoint", "sagemaker:AddTags", "sagemaker:DeleteTags"),
+                "sagemaker:ListTags",
             ],
             resources=[arn(scope, "sagemaker", f"{kind}/{own}*") for kind in _SERVING],
         ),
-        # List actions and scaling's Describe actions name no resource.
+        # Metrics and scaling's Describe actions name no resource.
         Statement(
             sid="Look",
             actions=[
-                *("sagemaker:ListEndpointConfigs", "sagemaker:ListModels", "sagemaker:ListModelPackages"),
-                *("application-autoscaling:DescribeScalableTargets", "cloudwatch:DescribeAlarms"),
-                *("application-autoscaling:DescribeScalingPolicies", "cloudwatch:GetMetricData"),
+                *("application-autoscaling:DescribeScalableTargets", "cloudwatch:GetMetricData"),
+                *("application-autoscaling:DescribeScalingPolicies",),
                 *("application-autoscaling:DescribeScheduledActions",),
             ],
             resources=["*"],
@@ -160,25 +187,24 @@ def _serving(scope: Scope, endpoint_name: str) -> list[Statement]:
             actions=[
                 *("application-autoscaling:RegisterScalableTarget",),
                 *("application-autoscaling:DeregisterScalableTarget",),
-                *("application-autoscaling:PutScalingPolicy", "application-autoscaling:DeleteScalingPolicy"),
-                *("application-autoscaling:PutScheduledAction",),
-                *("application-autoscaling:DeleteScheduledAction",),
-                *("application-autoscaling:ListTagsForResource", "application-autoscaling:TagResource"),
+                *("application-autoscaling:PutScalingPolicy", "application-autoscaling:PutScheduledAction"),
             ],
-            resources=[arn(scope, "application-autoscaling", "scalable-target/*")],
+            resources=targets,
             condition={"StringEquals": {"application-autoscaling:service-namespace": "sagemaker"}},
         ),
+        # These two do not know the namespace: under the condition above they would be denied.
         Statement(
-            sid="Alarms",
-            actions=[
-                *("cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"),
-                *("cloudwatch:ListTagsForResource", "cloudwatch:TagResource"),
-            ],
-            resources=[
-                arn(scope, "cloudwatch", f"alarm:{scope.name('aws-cloudwatch-alarm')}*"),
-                # Target tracking makes alarms of its own, of this name.
-                arn(scope, "cloudwatch", f"alarm:TargetTracking-endpoint/{endpoint_name}/*"),
-            ],
+            sid="ScaleTags",
+            actions=["application-autoscaling:ListTagsForResource", "application-autoscaling:TagResource"],
+            resources=targets,
+        ),
+        # An update's alarms, and those that target tracking makes in the name of who puts a policy:
+        # https://docs.aws.amazon.com/autoscaling/application/userguide/security_iam_id-based-policy-examples.html
+        Statement(sid="SeeAlarms", actions=["cloudwatch:DescribeAlarms"], resources=[alarms, tracking]),
+        Statement(
+            sid="TrackingAlarms",
+            actions=["cloudwatch:PutMetricAlarm", "cloudwatch:DeleteAlarms"],
+            resources=[tracking],
         ),
         Statement(
             sid="ReadLogs",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import iam
 
-from mlcloud.aws.arns import TRAINING_LOG_GROUP, arn, endpoint_log_group, log_group_arns
+from mlcloud.aws.arns import TRAINING_LOG_GROUP, alarms_arn, arn, endpoint_log_group, log_group_arns
 from mlcloud.aws.deployer import deployer_documents
 from mlcloud.aws.placement import Placement
 from mlcloud.aws.policies import Statement, document, trust
@@ -72,7 +72,8 @@ class AwsIdentity(pulumi.ComponentResource):
             )
             for part, content in deployer_documents(
                 scope,
-                buckets=[args.data_bucket_arn, args.models_bucket_arn],
+                data_bucket_arn=args.data_bucket_arn,
+                models_bucket_arn=args.models_bucket_arn,
                 key_arn=args.key_arn,
                 repository_arn=args.repository_arn,
                 role_arns=[training, endpoint],
@@ -155,7 +156,10 @@ def _training(args: AwsIdentityArgs) -> list[Statement]:
 
 
 def _endpoint(args: AwsIdentityArgs) -> list[Statement]:
-    """Return what a model's containers need: to read, and to say what they do."""
+    """Return what a model's containers need, and SageMaker in their name: to read, and to say what they do.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/sagemaker-roles.html, "CreateModel API".
+    """
     return [
         Statement(sid="Find", actions=["s3:ListBucket"], resources=[args.models_bucket_arn]),
         Statement(
@@ -180,6 +184,12 @@ def _endpoint(args: AwsIdentityArgs) -> list[Statement]:
             args,
             [endpoint_log_group(args.endpoint_name)],
             ["AWS/SageMaker", "/aws/sagemaker/Endpoints"],
+        ),
+        # For a rollback: https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-configuration.html
+        Statement(
+            sid="WatchUpdates",
+            actions=["cloudwatch:DescribeAlarms"],
+            resources=[alarms_arn(args.scope)],
         ),
         *_join(args),
     ]

@@ -158,7 +158,6 @@ def _key_statements(scope: Scope) -> list[Statement]:
                 "kms:Decrypt",
                 "kms:ReEncrypt*",
                 "kms:GenerateDataKey*",
-                "kms:DescribeKey",
             ],
             resources=this_key,
             condition=groups,

@@ -1,0 +1,84 @@
+"""Everything that our provider can do on AWS, done once, by the names and inputs of a stack's plan."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from mlcloud.provider.values import decode
+
+from support import provider_aws_cloud as aws
+from support.provider_plugin import Plugin, RefusedError, ResourceClient
+
+RUN, ENDPOINT = "mlcloud:aws:TrainingRun", "mlcloud:aws:Endpoint"
+LOG_GROUP = "/aws/sagemaker/TrainingJobs"
+
+
+def adopt(resource: ResourceClient, inputs: dict[str, Any], error: RefusedError) -> None:
+    assert error.init_failure is not None
+    resource.id, resource.inputs = error.init_failure.id, inputs
+    resource.outputs = decode(error.init_failure.properties).values
+
+
+def train(cloud: aws.Cloud, plugin: Plugin, inputs: dict[str, Any]) -> None:
+    """A run that fails, is started anew, is read, and another one that is stopped."""
+    manifest = {"metrics": {"accuracy": 0.99}, "data": {"sha256": inputs["dataSha256"]}, "files": {}}
+    cloud.bucket(inputs["modelsBucket"])
+    run = plugin.resource(RUN, "run")
+    logs, stream = cloud.backend("logs"), f"{run.preview(inputs)['runName']}/algo-1-1"
+    if LOG_GROUP not in logs.groups:
+        logs.create_log_group(LOG_GROUP, {})
+    logs.create_log_stream(LOG_GROUP, stream)
+    cloud.next_job = aws.Job([aws.TRAINING, aws.failed("AlgorithmError: no column")])
+    with pytest.raises(RefusedError) as refused:
+        run.create(inputs)
+    adopt(run, inputs, refused.value)
+    cloud.next_job = aws.Job([aws.TRAINING, aws.COMPLETED], archive=aws.archive(manifest))
+    assert run.update(inputs)["status"] == "published"
+    assert run.read() is not None
+
+    other = {**inputs, "hyperparameters": {**inputs["hyperparameters"], "seed": "7"}, "wait": False}
+    cloud.next_job = aws.Job([aws.TRAINING])
+    stopped = plugin.resource(RUN, "stopped")
+    with pytest.raises(RefusedError) as refused:
+        stopped.create(other)
+    adopt(stopped, other, refused.value)
+    stopped.delete()
+
+
+def serve(cloud: aws.Cloud, plugin: Plugin, inputs: dict[str, Any]) -> None:
+    """An endpoint that is made, tagged, moved to other machines under its scaling, cleaned up and deleted."""
+    name = inputs["name"]
+    first = {**inputs, "endpointConfigName": cloud.config(f"{name}-a"), "retainedConfigs": 1}
+    endpoint = plugin.resource(ENDPOINT, "endpoint")
+    endpoint.create(first)
+    register(cloud, name)
+    moved = cloud.config(f"{name}-b", "ml.m5.xlarge")
+    second = {**first, "endpointConfigName": moved, "tags": {"team": "ml"}}
+    endpoint.update(second)
+    assert endpoint.read() is not None
+    endpoint.delete()
+    assert cloud.endpoint(name) is None
+
+
+def register(cloud: aws.Cloud, name: str) -> None:
+    """A scaling target with tags, a policy and a schedule, as the stack's scaling component makes them."""
+    scaling, resource = cloud.backend("applicationautoscaling"), f"endpoint/{name}/variant/main"
+    where = ("sagemaker", resource, "sagemaker:variant:DesiredInstanceCount")
+    scaling.register_scalable_target(*where, 1, 4, None, None)
+    cloud._tags[resource] = {"team": "ml"}
+    keys = dict(zip(("service_namespace", "resource_id", "scalable_dimension"), where, strict=True))
+    metric = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
+    tracking = {"TargetValue": 50.0, "PredefinedMetricSpecification": metric}
+    scaling.put_scaling_policy(
+        policy_name="requests", policy_body=tracking, policy_type="TargetTrackingScaling", **keys
+    )
+    scaling.put_scheduled_action(
+        scheduled_action_name="night",
+        schedule="cron(0 22 * * ? *)",
+        timezone="UTC",
+        start_time=None,
+        end_time=None,
+        scalable_target_action={"MinCapacity": 1, "MaxCapacity": 1},
+        **keys,
+    )
