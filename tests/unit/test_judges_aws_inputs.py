@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from support.judges.aws.inputs import judge
+from support.judges.aws.translation import Shaped, Translated, Translator, Twin
 from support.judges.report import Report
 
 REGION = "eu-central-1"
@@ -118,6 +119,14 @@ def test_a_value_that_only_the_cloud_knows_is_judged_by_its_name_alone() -> None
     report = judged(declared(ROLE, {"name": "[unknown]", "assumeRolePolicy": "[unknown]"}))
     report.check(share=1.0)
     assert report.unknown == ["thing: name", "thing: assumeRolePolicy"]
+
+
+def test_a_shape_that_would_lose_a_value_fails() -> None:
+    twin = Twin(type="AWS::IAM::Role", names={"name": Shaped("RoleName", lambda _: "other")})
+    made = Translated(twin.type)
+    translator = Translator(twin=twin, into=made, name="thing", region=REGION, new=Translated)
+    with pytest.raises(AssertionError, match="thing: name loses"):
+        translator.run({"name": "serve"})
 
 
 def test_a_type_that_the_table_lacks_is_a_finding() -> None:
