@@ -28,9 +28,6 @@ from mlcloud.provider.server import make_servicer
 from mlcloud.simulated import providers_for
 from support.judges.aws import inputs, policies
 from support.plan import plan
-from support.simulated_stack import AWS_SDK
-
-pytestmark = AWS_SDK
 
 REGION = "eu-central-1"
 SCOPE = Scope(project="shop", stack="prod", environment="prod", account="123456789012", region=REGION)

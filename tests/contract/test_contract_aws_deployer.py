@@ -29,12 +29,10 @@ from support.judges.aws.policies import documents
 from support.judges.aws.rights import Need, Rights
 from support.markdown import ROOT
 from support.plan import plan
-from support.provider_aws_scenario import ENDPOINT, LOG_GROUP, RUN, serve, train
+from support.provider_aws_endpoints import ENDPOINT
+from support.provider_aws_scenario import LOG_GROUP, RUN, serve, train
 from support.provider_plugin import Plugin
-from support.simulated_stack import AWS_SDK
 from support.stack_plan import planned
-
-pytestmark = AWS_SDK
 
 STACK = "aws-dev"
 COMPONENTS = ROOT / "components" / "mlcloud"
@@ -90,10 +88,11 @@ def called(cloud: aws.Cloud) -> list[Need]:
 
 
 def commanded() -> list[Need]:
-    """What `mlcloud predict`, `status` and `logs` need."""
+    """What `mlcloud predict`, `status`, `logs` and `models` need."""
     endpoint, why = declared(ENDPOINT)["name"], "mlcloud's commands"
     served = account().arn("sagemaker", f"endpoint/{endpoint}")
     groups = (LOG_GROUP, f"/aws/sagemaker/Endpoints/{endpoint}")
+    group_name = declared("modelPackageGroup:ModelPackageGroup")["modelPackageGroupName"]
     model = f"/{declared(RUN)['modelsBucket']}/models/a/model.tar.gz"
     return [
         Need("sagemaker:InvokeEndpoint", served, why),
@@ -102,6 +101,10 @@ def commanded() -> list[Need]:
         *(
             Need("logs:FilterLogEvents", account().arn("logs", f"log-group:{group}:*"), why)
             for group in groups
+        ),
+        *(
+            Need(f"sagemaker:{action}", account().arn("sagemaker", f"model-package/{group_name}/1"), why)
+            for action in ("ListModelPackages", "DescribeModelPackage")
         ),
         *s3_needs(account(), "GET", model, ""),
     ]

@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from support.guide_examples import examples, planned_example
 from support.judges.aws.inputs import judge
-from support.simulated_stack import AWS_SDK
 from support.stack_plan import planned
 
 REGION = "eu-central-1"
@@ -20,7 +19,6 @@ def test_a_stacks_inputs_are_what_cloudformation_takes(stack: str) -> None:
     judge(planned(stack)["resources"], region=REGION).check(share=SHARES[stack])
 
 
-@AWS_SDK
 @pytest.mark.parametrize("heading", examples("aws"))
 def test_a_components_inputs_are_what_cloudformation_takes(heading: str, tmp_path: Path) -> None:
     found = planned_example("aws", heading, tmp_path, config={"aws:region": REGION})

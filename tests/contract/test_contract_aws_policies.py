@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 from support.guide_examples import planned_example
 from support.judges.aws.policies import documents, judge
-from support.simulated_stack import AWS_SDK
 from support.stack_plan import planned
 
 # Trusts, roles and deployer; bucket, key, topic and log policies; endpoints of the network in prod.
@@ -19,7 +18,6 @@ def test_a_stacks_policies_are_what_iam_takes(stack: str) -> None:
     judge(declared).check(share=1.0)
 
 
-@AWS_SDK
 @pytest.mark.parametrize("heading", ["Storage", "Network", "Identity", "Monitoring", "Cluster"])
 def test_a_components_policies_are_what_iam_takes(heading: str, tmp_path: Path) -> None:
     found = planned_example("aws", heading, tmp_path, config={"aws:region": "eu-central-1"})

@@ -22,7 +22,6 @@ BREAKS: dict[str, list[Break]] = {"aws": AWS_BREAKS}
 CASES = [(cloud, one) for cloud, listed in BREAKS.items() for one in listed]
 PROPERTIES = [(cloud, one) for cloud, one in CASES if one.is_a_property and not one.literal]
 # What a preview cannot tell, because the run that trains the model comes first.
-UNKNOWN_IN = {"aws-dev": ["environment-no-secrets"]}
 STACKS = sorted(path.name.split(".")[1] for path in (ROOT / "stacks").glob("Pulumi.*.yaml"))
 
 
@@ -49,7 +48,7 @@ def test_a_stack_file_declares_what_every_control_wants(stack: str) -> None:
     environment, resources = planned(stack)
     report = check(resources, environment)
     assert [f"{one.control} {one.urn}: {one.problem}" for one in report.findings] == []
-    assert [one.control for one in report.unknown] == UNKNOWN_IN.get(stack, [])
+    assert [one.control for one in report.unknown] == []
 
 
 def test_prods_controls_had_something_to_judge_but_for_what_it_does_not_declare() -> None:

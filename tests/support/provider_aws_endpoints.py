@@ -52,15 +52,15 @@ def register(cloud: aws.Cloud, name: str, low: int = 1, high: int = 4) -> None:
     )  # fmt: skip
 
 
-def model(cloud: aws.Cloud, prediction: object, **smoke: Any) -> dict[str, Any]:
-    """A model in the bucket, whose manifest says what it answers for its smoke row."""
+def model(cloud: aws.Cloud, prediction: object, *, bucket: str = MODELS, **smoke: Any) -> dict[str, Any]:
+    """A model in a bucket, whose manifest says what it answers for its smoke row."""
     manifest = {"files": {}, "smoke": {"instance": {"age": 40}, "prediction": prediction, **smoke}}
     sha256 = hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
     key = f"models/{sha256}/model.tar.gz"
-    if MODELS not in cloud.backend("s3").buckets:
-        cloud.bucket(MODELS)
-    cloud.put(MODELS, key, aws.archive(manifest))
-    return {"modelUri": f"s3://{MODELS}/{key}", "modelSha256": sha256}
+    if bucket not in cloud.backend("s3").buckets:
+        cloud.bucket(bucket)
+    cloud.put(bucket, key, aws.archive(manifest))
+    return {"modelUri": f"s3://{bucket}/{key}", "modelSha256": sha256}
 
 
 def answer(prediction: object) -> aws.Answer:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from mlcloud.provider.values import decode
 
 from support import provider_aws_cloud as aws
+from support.provider_aws_endpoints import ENDPOINT, answer, model, register
 from support.provider_plugin import Plugin, RefusedError, ResourceClient
 
-RUN, ENDPOINT = "mlcloud:aws:TrainingRun", "mlcloud:aws:Endpoint"
+RUN = "mlcloud:aws:TrainingRun"
 LOG_GROUP = "/aws/sagemaker/TrainingJobs"
 
 
@@ -49,36 +51,15 @@ def train(cloud: aws.Cloud, plugin: Plugin, inputs: dict[str, Any]) -> None:
 def serve(cloud: aws.Cloud, plugin: Plugin, inputs: dict[str, Any]) -> None:
     """An endpoint that is made, tagged, moved to other machines under its scaling, cleaned up and deleted."""
     name = inputs["name"]
-    first = {**inputs, "endpointConfigName": cloud.config(f"{name}-a"), "retainedConfigs": 1}
+    served = model(cloud, "yes", bucket=urlsplit(inputs["modelUri"]).netloc)
+    configs = cloud.config(f"{name}-a"), cloud.config(f"{name}-b", "ml.m5.xlarge")
+    cloud.predictions.update({config: [answer("yes")] for config in configs})
+    first = {**inputs, **served, "endpointConfigName": configs[0], "retainedConfigs": 1}
     endpoint = plugin.resource(ENDPOINT, "endpoint")
     endpoint.create(first)
     register(cloud, name)
-    moved = cloud.config(f"{name}-b", "ml.m5.xlarge")
-    second = {**first, "endpointConfigName": moved, "tags": {"team": "ml"}}
-    endpoint.update(second)
+    cloud._tags[f"endpoint/{name}/variant/main"] = {"team": "ml"}
+    endpoint.update({**first, "endpointConfigName": configs[1], "tags": {"team": "ml"}})
     assert endpoint.read() is not None
     endpoint.delete()
     assert cloud.endpoint(name) is None
-
-
-def register(cloud: aws.Cloud, name: str) -> None:
-    """A scaling target with tags, a policy and a schedule, as the stack's scaling component makes them."""
-    scaling, resource = cloud.backend("applicationautoscaling"), f"endpoint/{name}/variant/main"
-    where = ("sagemaker", resource, "sagemaker:variant:DesiredInstanceCount")
-    scaling.register_scalable_target(*where, 1, 4, None, None)
-    cloud._tags[resource] = {"team": "ml"}
-    keys = dict(zip(("service_namespace", "resource_id", "scalable_dimension"), where, strict=True))
-    metric = {"PredefinedMetricType": "SageMakerVariantInvocationsPerInstance"}
-    tracking = {"TargetValue": 50.0, "PredefinedMetricSpecification": metric}
-    scaling.put_scaling_policy(
-        policy_name="requests", policy_body=tracking, policy_type="TargetTrackingScaling", **keys
-    )
-    scaling.put_scheduled_action(
-        scheduled_action_name="night",
-        schedule="cron(0 22 * * ? *)",
-        timezone="UTC",
-        start_time=None,
-        end_time=None,
-        scalable_target_action={"MinCapacity": 1, "MaxCapacity": 1},
-        **keys,
-    )

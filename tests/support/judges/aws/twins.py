@@ -279,6 +279,8 @@ TWINS: Mapping[str, Twin] = {
             "timeoutS": f"{_BLUE_GREEN}/MaximumExecutionTimeoutInSeconds",
             "region": Unjudged("where our provider works, in no call"),
             "retainedConfigs": Unjudged("how many our provider keeps, in no call"),
+            "modelUri": Unjudged("where the smoke prediction is read, in no call of SageMaker"),
+            "modelSha256": Unjudged("what the model read there must be, in no call"),
         },
         filled=_routing,
     ),
