@@ -146,6 +146,14 @@ def test_prod_keeps_what_holds_data_and_dev_goes_with_it() -> None:
         assert all(entry["retainOnDelete"] for entry in resources("aws-prod", kind))
 
 
+def test_prods_endpoint_goes_only_when_its_protection_was_taken_off() -> None:
+    def endpoints(stack: str) -> list[dict[str, Any]]:
+        return [entry for entry in resources(stack, "Endpoint") if entry["type"] == "mlcloud:aws:Endpoint"]
+
+    assert [(entry["protect"], entry["retainOnDelete"]) for entry in endpoints("aws-prod")] == [(True, False)]
+    assert [entry["protect"] for entry in endpoints("aws-dev")] == [False]
+
+
 @pytest.mark.parametrize("stack", STACKS)
 def test_everything_that_can_carry_tags_carries_the_stacks(stack: str) -> None:
     own = {"mlcloud-project": "mlcloud", "mlcloud-stack": stack}

@@ -41,6 +41,11 @@ def test_prod_protects_and_keeps_what_holds_data(tmp_path: Path) -> None:
         assert not buckets[name]["inputs"].get("forceDestroy", False)
 
 
+def test_prods_endpoint_goes_only_when_its_protection_was_taken_off(tmp_path: Path) -> None:
+    found = [entry for entry in stack("prod", tmp_path) if entry["type"] == "mlcloud:local:Endpoint"]
+    assert [(entry["protect"], entry["retainOnDelete"]) for entry in found] == [(True, False)]
+
+
 def test_dev_can_be_destroyed_with_what_it_holds(tmp_path: Path) -> None:
     resources = stack("dev", tmp_path)
     assert not any(entry["protect"] or entry["retainOnDelete"] for entry in resources)

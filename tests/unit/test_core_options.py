@@ -33,6 +33,13 @@ def test_only_data_in_prod_is_protected_and_retained(environment: str, holds_dat
     assert made.retain_on_delete is kept
 
 
+@pytest.mark.parametrize(("environment", "protected"), [("prod", True), ("dev", None), ("staging", None)])
+def test_what_serves_in_prod_is_protected_but_not_kept(environment: str, protected: bool | None):
+    made = options(environment=environment, serves=True)
+    assert made.protect is protected
+    assert made.retain_on_delete is None
+
+
 def test_an_earlier_name_becomes_an_alias():
     aliases = options(renamed_from=["bucket"]).aliases
     assert isinstance(aliases, list)

@@ -128,6 +128,7 @@ class AwsEndpoint(pulumi.ComponentResource):
             opts=child_options(
                 self,
                 environment=scope.environment,
+                serves=True,
                 # The group would else be made by SageMaker, without retention and key.
                 extra=pulumi.ResourceOptions(depends_on=[log_group, *alarms]),
             ),

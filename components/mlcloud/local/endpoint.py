@@ -54,7 +54,7 @@ class LocalEndpoint(pulumi.ComponentResource):
             model_version=args.model_version,
             port=args.port,
             replicas=args.replicas,
-            opts=child_options(self, environment=args.scope.environment),
+            opts=child_options(self, environment=args.scope.environment, serves=True),
         )
         self.id = endpoint.id
         self.name = endpoint.name
