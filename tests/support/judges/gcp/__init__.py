@@ -1,0 +1,1 @@
+"""Judges of what GCP is told, by Google's own discovery documents."""
