@@ -130,8 +130,8 @@ def _run(
     if strangers:
         raise ResourceError(
             f"endpoint: {short_name(new.endpoint)} sends traffic to {', '.join(strangers)}, which "
-            f"{new.name} has not deployed. An endpoint's traffic belongs to one deployment: undeploy them, or "
-            "use another endpoint."
+            f"{new.name} has not deployed. An endpoint's traffic belongs to one deployment: undeploy them, "
+            "or use another endpoint."
         )
     wanted = deployed.identifier(new)
     if proven and endpoint.traffic == {wanted: _ALL}:

@@ -141,8 +141,3 @@ def clear(clients: Clients, bucket: str, prefix: str) -> None:
     """Delete the objects below a prefix."""
     for name in list(names(clients, bucket, prefix)):
         clients.delete("storage", clients.object_path(bucket, name))
-
-
-def as_fuse(uri: str) -> str:
-    """Where a job of Vertex AI finds an address as a folder (https://cloud.google.com/vertex-ai/docs/training/cloud-storage-file-system)."""
-    return f"/gcs/{uri.removeprefix('gs://')}"

@@ -10,7 +10,7 @@ from mlcloud.provider.errors import Cancelled, ResourceError
 from mlcloud.provider.gcp.clients import Clients, GcpError
 from mlcloud.provider.resource import Context
 
-_FIRST_POLL_S: Final = 0.1
+_FIRST_POLL_S: Final = 0.05
 _LONGEST_POLL_S: Final = 15.0
 _POLL_GROWTH: Final = 1.5
 # What a cancelled operation has to come to its end; the engine kills a plugin that takes much longer.
@@ -61,8 +61,13 @@ def look(clients: Clients, name: str) -> dict[str, Any]:
 
 
 def open_on(clients: Clients, parent: str) -> list[dict[str, Any]]:
-    """The operations on a resource that have not ended."""
-    found = clients.pages("aiplatform", f"v1/{parent}/operations", "operations", filter="done=false")
+    """The operations on a resource that have not ended; none where the resource is not there yet."""
+    try:
+        found = list(clients.pages("aiplatform", f"v1/{parent}/operations", "operations"))
+    except GcpError as error:
+        if error.is_missing:
+            return []
+        raise
     return [operation for operation in found if not operation.get("done")]
 
 

@@ -71,25 +71,22 @@ def ask(
     deployed = identifier(new)
     context.log(f"Asking {new.name}-{deployed} for a smoke prediction.", ephemeral=True)
     deadline, pause_s = time.monotonic() + new.smoke_timeout_s, _FIRST_PAUSE_S
-    asked, said = 0, "it was not asked"
+    asked, last_error = 0, ""
     while True:
         asked += 1
         try:
             answer = _predict(clients, new.endpoint, endpoint.host, smoke)
         except ResourceError as error:
-            said = str(error)
+            last_error = f"; the last error: {error}"
         else:
             if str(answer.get("deployedModelId")) == deployed:
                 failure = smoke.failure(json.dumps(answer).encode())
                 if failure is None:
                     return
                 raise ResourceError(failure)
-            said = f"{answer.get('deployedModelId')} answered"
         if time.monotonic() >= deadline:
-            raise ResourceError(
-                f"it did not answer one of {asked} predictions in {new.smoke_timeout_s:g} s (smokeTimeoutS); "
-                f"the last time: {said}"
-            )
+            limit = f"{new.smoke_timeout_s:g} s (smokeTimeoutS)"
+            raise ResourceError(f"it did not answer one of {asked} predictions in {limit}{last_error}")
         context.pause(pause_s)
         pause_s = min(pause_s * _PAUSE_GROWTH, _LONGEST_PAUSE_S)
 

@@ -46,7 +46,7 @@ class VertexTrainingRunInputs:
         gate: threshold by metric: a minimum for scores, a maximum for losses. Changing it never trains again.
         timeout_s: seconds that the training may take, at most 28 days. Default 3600.
         wait: follow the job until it ends; false: submit it, and the next update picks it up. Default true.
-        output_uri: `gs://` folder for what the job reads and writes. Default: `runs/` in the models bucket.
+        output_uri: `gs://` folder for what the job itself writes. Default: `runs/` in the models bucket.
         machine_type: machine type of each replica. Default n1-standard-4.
         accelerator_type: accelerator of each replica, as Vertex AI names it (`NVIDIA_L4`). Default: none.
         accelerator_count: accelerators of each replica, 1 to 16; needed with a type.

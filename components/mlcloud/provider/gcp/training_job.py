@@ -1,7 +1,7 @@
 """A custom job of Vertex AI: submitted, found again, followed with its log, cancelled.
 
-https://cloud.google.com/vertex-ai/docs/training/create-custom-job. The job has a folder in Cloud Storage that
-its container sees as a folder, too, with SageMaker's layout, which is the trainer's own.
+https://cloud.google.com/vertex-ai/docs/training/create-custom-job. The trainer is told by variables what
+it is to do (docs/guides/container.md), and leaves model and failure in the run's folder in Cloud Storage.
 """
 
 import json
@@ -61,7 +61,7 @@ def state(job: dict[str, Any]) -> str:
 
 
 def folder(new: VertexTrainingRunInputs, run_name: str) -> str:
-    """The run's folder: `input/`, `model/` and `output/` below it."""
+    """The run's folder: `model/` below it, and why it failed in `failure`."""
     base = new.output_uri if new.output_uri is not None else f"gs://{new.models_bucket}/runs"
     return f"{base.rstrip('/')}/{run_name}"
 
@@ -83,7 +83,11 @@ def body(new: VertexTrainingRunInputs, run_name: str) -> dict[str, Any]:
         "diskSpec": {"bootDiskSizeGb": new.disk_gb},
         "containerSpec": {
             "imageUri": new.image_uri,
-            "args": ["train", "--prefix", model_folder.as_fuse(base)],
+            "args": ["train"],
+            "env": [
+                {"name": "MLCLOUD_HYPERPARAMETERS", "value": json.dumps(new.hyperparameters, sort_keys=True)},
+                {"name": "MLCLOUD_DATA_URI", "value": new.data_uri},
+            ],
         },
     }
     # The first pool is the chief's, of one machine; the others are the workers'
@@ -120,9 +124,13 @@ def body(new: VertexTrainingRunInputs, run_name: str) -> dict[str, Any]:
 
 
 def submit(clients: Clients, new: VertexTrainingRunInputs, run_name: str) -> dict[str, Any]:
-    """Lay out the run's folder and start a job. One whose answer was lost is found by its label."""
+    """Start a job, with nothing of an earlier try in its folder. A lost answer is found by its label."""
     before = latest(clients, run_name)
-    _lay_out(clients, new, run_name)
+    data_bucket, data = model_folder.split_uri(new.data_uri)
+    if model_folder.find(clients, data_bucket, data) is None:
+        raise ResourceError(f"dataUri: there is no object {new.data_uri}.")
+    bucket, base = model_folder.split_uri(folder(new, run_name))
+    model_folder.clear(clients, bucket, f"{base}/")
 
     def happened() -> dict[str, Any] | None:
         found = latest(clients, run_name)
@@ -130,24 +138,6 @@ def submit(clients: Clients, new: VertexTrainingRunInputs, run_name: str) -> dic
 
     path = f"v1/{clients.location}/customJobs"
     return clients.post("aiplatform", path, body(new, run_name), happened=happened)
-
-
-def _lay_out(clients: Clients, new: VertexTrainingRunInputs, run_name: str) -> None:
-    """Hyperparameters and data where the trainer looks for them, and nothing of an earlier try."""
-    bucket, base = model_folder.split_uri(folder(new, run_name))
-    model_folder.clear(clients, bucket, f"{base}/")
-    data_bucket, data = model_folder.split_uri(new.data_uri)
-    if model_folder.find(clients, data_bucket, data) is None:
-        raise ResourceError(f"dataUri: there is no object {new.data_uri}.")
-    model_folder.copy(clients, (data_bucket, data), (bucket, f"{base}/input/data/train/{short_name(data)}"))
-    settings = json.dumps(new.hyperparameters, sort_keys=True).encode()
-    clients.upload(bucket, f"{base}/input/config/hyperparameters.json", settings, "application/json")
-
-
-def discard_input(clients: Clients, new: VertexTrainingRunInputs, run_name: str) -> None:
-    """Remove the copy of the data once the model is kept."""
-    bucket, base = model_folder.split_uri(folder(new, run_name))
-    model_folder.clear(clients, bucket, f"{base}/input/data/")
 
 
 def follow(context: Context, clients: Clients, job: dict[str, Any], limit_s: float | None) -> dict[str, Any]:
@@ -223,7 +213,7 @@ def failure(clients: Clients, job: dict[str, Any], new: VertexTrainingRunInputs,
     if state(job) == CANCELLED:
         return f"{name} was stopped."
     bucket, base = model_folder.split_uri(folder(new, run_name))
-    told = model_folder.read_text(clients, bucket, f"{base}/output/failure")
+    told = model_folder.read_text(clients, bucket, f"{base}/failure")
     reason = told or str(cast("dict[str, Any]", job.get("error", {})).get("message", ""))
     return f"{name} failed: {(reason.strip() or 'Vertex AI gives no reason')[:_FAILURE_CHARACTERS]}"
 

@@ -179,7 +179,6 @@ def _take(clients: Clients, new: VertexTrainingRunInputs, found: dict[str, Any])
     model = _usable_model(clients, new, found, source)
     pass_gate(new.gate, model.metrics, f"{source}/{model_folder.REPORT}")
     model_folder.publish(clients, source, model, new.models_bucket)
-    training_job.discard_input(clients, new, name)
     return replace(
         _outputs(new, found, PUBLISHED),
         model_uri=model_folder.model_uri(new.models_bucket, model.sha256),

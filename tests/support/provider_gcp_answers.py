@@ -1,0 +1,35 @@
+"""Answers of the fake GCP."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass
+class Answer:
+    """An HTTP answer: an object, or a content as it is."""
+
+    status: int
+    content: Any
+    content_type: str = "application/json"
+
+    @property
+    def packed(self) -> bytes:
+        return self.content if isinstance(self.content, bytes) else json.dumps(self.content).encode()
+
+
+class RefusedCall(Exception):  # noqa: N818 - an answer, not a fault
+    """The service refuses a call."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+def missing(name: str) -> RefusedCall:
+    return RefusedCall(404, "NOT_FOUND", f"{name} is not found.")
+
+
+def not_now(message: str) -> RefusedCall:
+    return RefusedCall(400, "FAILED_PRECONDITION", message)
