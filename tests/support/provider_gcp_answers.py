@@ -1,6 +1,7 @@
 """Answers of the fake GCP."""
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,3 +34,13 @@ def missing(name: str) -> RefusedCall:
 
 def not_now(message: str) -> RefusedCall:
     return RefusedCall(400, "FAILED_PRECONDITION", message)
+
+
+def filter_of(given: str | None, form: str) -> re.Match[str] | None:
+    """What a filter says; None without one. One of another form is refused: it would find everything."""
+    if given is None:
+        return None
+    match = re.fullmatch(form, given)
+    if match is None:
+        raise RefusedCall(400, "INVALID_ARGUMENT", f"The filter {given!r} cannot be read.")
+    return match

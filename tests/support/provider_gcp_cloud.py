@@ -257,9 +257,3 @@ def running(folder: Path) -> Iterator[Cloud]:
     cloud.close()
     assert cloud.problems == []
     cloud.report().check(share=1.0)
-
-
-def label_filter(query: dict[str, str]) -> tuple[str, str] | None:
-    """The one label that a list's filter names."""
-    match = re.fullmatch(r'labels\.(\w+)="([^"]*)"', query.get("filter", ""))
-    return (match[1], match[2]) if match else None

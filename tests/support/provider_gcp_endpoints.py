@@ -108,8 +108,7 @@ class Endpoints:
         endpoint, body = self.find(request.given["endpoint"]), request.body
         version = self._models.find(body["deployedModel"]["model"])
         identifier = body["deployedModel"].get("id") or str(next(self._ids))
-        if identifier in {item["id"] for item in endpoint["deployedModels"]}:
-            raise RefusedCall(409, "ALREADY_EXISTS", f"The deployed model {identifier} exists already.")
+        self._refuse_if_there(endpoint, identifier)
         split = body.get("trafficSplit", {})
         if split and sum(split.values()) != 100:
             raise RefusedCall(400, "INVALID_ARGUMENT", "The traffic must add up to 100.")
@@ -118,6 +117,7 @@ class Endpoints:
             failure, self.deploy_failure = self.deploy_failure, None
             if failure is not None:
                 raise not_now(failure)
+            self._refuse_if_there(endpoint, identifier)
             told = {"id": identifier, "model": version["name"], "modelVersionId": version["versionId"]}
             live = {"displayName": version["displayName"], **body["deployedModel"], **told}
             endpoint["deployedModels"].append(live)
@@ -128,6 +128,10 @@ class Endpoints:
             return {"@type": f"{_ANY}DeployModelResponse", "deployedModel": live}
 
         return self._operations.start(endpoint["name"], carry_out)
+
+    def _refuse_if_there(self, endpoint: dict[str, Any], identifier: str) -> None:
+        if identifier in {item["id"] for item in endpoint["deployedModels"]}:
+            raise RefusedCall(409, "ALREADY_EXISTS", f"The deployed model {identifier} exists already.")
 
     def _live(self, endpoint: dict[str, Any], identifier: str) -> dict[str, Any]:
         found = [item for item in endpoint["deployedModels"] if item["id"] == identifier]

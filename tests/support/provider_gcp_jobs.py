@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from support.provider_gcp_answers import missing, not_now
+from support.provider_gcp_answers import filter_of, missing, not_now
 from support.provider_gcp_storage import Storage
 
 PENDING = {"state": "JOB_STATE_PENDING"}
@@ -80,13 +80,11 @@ class Jobs:
         job.files = {}
 
     def _list(self, request: Any) -> dict[str, Any]:
-        from support.provider_gcp_cloud import label_filter
-
-        wanted = label_filter(request.query)
+        wanted = filter_of(request.query.get("filter"), r'labels\.(\w+)="([^"]*)"')
         jobs = [
             job.now
             for job in self.all.values()
-            if wanted is None or job.content.get("labels", {}).get(wanted[0]) == wanted[1]
+            if wanted is None or job.content.get("labels", {}).get(wanted[1]) == wanted[2]
         ]
         return {"customJobs": jobs}
 

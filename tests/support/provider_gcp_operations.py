@@ -1,4 +1,4 @@
-"""Long-running operations of the fake Vertex AI: each ends after being looked at a number of times."""
+"""Long-running operations of the fake Vertex AI: each ends after a number of looks, at whichever."""
 
 import itertools
 from collections.abc import Callable
@@ -24,15 +24,13 @@ class Operation:
     def done(self) -> bool:
         return bool(self.outcome)
 
-    def look(self) -> dict[str, Any]:
-        if not self.done:
-            self.looks -= 1
-            if self.looks < 0:
-                try:
-                    self.outcome = {"response": self.carry_out() or _EMPTY}
-                except RefusedCall as error:
-                    self.outcome = {"error": {"code": 9, "message": str(error)}}
-        return self.told()
+    def look(self) -> None:
+        self.looks -= 1
+        if self.looks < 0:
+            try:
+                self.outcome = {"response": self.carry_out() or _EMPTY}
+            except RefusedCall as error:
+                self.outcome = {"error": {"code": 9, "message": str(error)}}
 
     def told(self) -> dict[str, Any]:
         return {"name": self.name, **({"done": True, **self.outcome} if self.done else {})}
@@ -56,8 +54,8 @@ class Operations:
 
     def handlers(self) -> dict[str, Callable[[Any], Any]]:
         return {
-            "operations.get": lambda request: self._named(request.given["name"]).look(),
-            "operations.wait": lambda request: self._named(request.given["name"]).look(),
+            "operations.get": self._look,
+            "operations.wait": self._look,
             "operations.cancel": self._cancel,
             "operations.list": self._list,
         }
@@ -66,6 +64,12 @@ class Operations:
         if name not in self.all:
             raise missing(name)
         return self.all[name]
+
+    def _look(self, request: Any) -> dict[str, Any]:
+        """What is looked at goes on, and so does what nobody looks at."""
+        for operation in self.open():
+            operation.look()
+        return self._named(request.given["name"]).told()
 
     def _cancel(self, request: Any) -> dict[str, Any]:
         operation = self._named(request.given["name"])

@@ -1,8 +1,9 @@
 """Cloud Logging and Monitoring of the fake GCP: lines of jobs, and alerts."""
 
-import re
 from collections.abc import Callable
 from typing import Any
+
+from support.provider_gcp_answers import filter_of
 
 
 class Watching:
@@ -44,8 +45,10 @@ class Watching:
         self._later.append((calls, policy, display_name))
 
     def _entries(self, request: Any) -> dict[str, Any]:
-        since = re.search(r'timestamp>="([^"]+)"', request.body["filter"])
-        found = [item for item in self.entries if since is None or item["timestamp"] >= since[1]]
+        form = r'resource\.type="ml_job" AND resource\.labels\.job_id="\d+"(?: AND timestamp>="([^"]+)")?'
+        asked = filter_of(request.body["filter"], form)
+        since = "" if asked is None else asked[1] or ""
+        found = [item for item in self.entries if item["timestamp"] >= since]
         return {"entries": found}
 
     def _alerts(self, request: Any) -> dict[str, Any]:
@@ -53,4 +56,5 @@ class Watching:
         self._later = [(calls - 1, policy, name) for calls, policy, name in self._later if calls > 1]
         for policy, name in due:
             self.open(policy, name)
-        return {"alerts": [item for item in self.alerts if item["state"] == "OPEN"]}
+        asked = filter_of(request.query.get("filter"), r'state="(OPEN|CLOSED)"')
+        return {"alerts": [item for item in self.alerts if asked is None or item["state"] == asked[1]]}

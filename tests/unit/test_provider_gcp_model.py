@@ -173,6 +173,7 @@ def test_an_upload_whose_answer_was_lost_makes_one_version(
 ) -> None:
     getattr(cloud, fault)("models.upload")
     assert plugin.resource(MODEL).create(given)["versionId"] == "1"
+    assert cloud.operations.open() == []
     assert cloud.models.versions(full_name(given)) == ["1"]
 
 
