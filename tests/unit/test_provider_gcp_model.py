@@ -8,7 +8,7 @@ import pytest
 from google.protobuf import empty_pb2
 from support import provider_gcp_cloud as gcp
 from support.provider_gcp_resources import MODEL, adopt, in_background, model_inputs
-from support.provider_plugin import Plugin, RefusedError
+from support.provider_plugin import LIMIT_S, Plugin, RefusedError
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ def test_cancel_ends_the_upload_and_leaves_nothing(cloud: gcp.Cloud, given: dict
         thread, errors = in_background(lambda: first.resource(MODEL, "cancelled").create(given))
         first.engine.wait_for(f"Still uploading the model {given['modelId']}")
         first.call("Cancel", empty_pb2.Empty())
-        thread.join(timeout=30)
+        thread.join(timeout=LIMIT_S)
     finally:
         cloud.operations.looks = 0
     assert not thread.is_alive()
@@ -259,7 +259,7 @@ def test_deleting_waits_until_a_version_does_not_serve_any_more(
     thread, errors = in_background(model.delete)
     plugin.engine.wait_for("Waiting until")
     cloud.endpoints.all[name]["deployedModels"].clear()
-    thread.join(timeout=30)
+    thread.join(timeout=LIMIT_S)
     assert not thread.is_alive()
     assert errors == []
     assert full_name(given) not in cloud.models.all

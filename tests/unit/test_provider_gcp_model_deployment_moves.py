@@ -11,7 +11,7 @@ from support import provider_gcp_cloud as gcp
 from support.provider_gcp_answers import RefusedCall
 from support.provider_gcp_deployments import Place, make_place
 from support.provider_gcp_resources import DEPLOYMENT, adopt, in_background
-from support.provider_plugin import Plugin, RefusedError
+from support.provider_plugin import LIMIT_S, Plugin, RefusedError
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +132,7 @@ def test_a_failure_gives_the_traffic_back_leaves_no_orphan_and_the_next_update_s
     fail(place)
     with pytest.raises(RefusedError, match=words) as refused:
         # Whoever does not answer is waited for: not for long here.
-        limit = {"smokeTimeoutS": 2} if fail is no_answer else {}
+        limit = {"smokeTimeoutS": 5} if fail is no_answer else {}
         deployment.update(place.inputs(2, **more, **limit))
     assert "What served before keeps serving; nothing of the new one is left" in refused.value.message
     assert refused.value.init_failure is None
@@ -259,7 +259,7 @@ def test_cancel_while_it_is_deployed_ends_the_operation_and_leaves_nothing(
         first.engine.wait_for("Still deploying")
         cloud.operations.looks = 0
         first.call("Cancel", empty_pb2.Empty())
-        thread.join(timeout=30)
+        thread.join(timeout=LIMIT_S)
     finally:
         cloud.operations.looks = 0
     assert not thread.is_alive()
@@ -279,7 +279,7 @@ def test_cancel_between_two_moves_gives_the_traffic_back(
     thread, errors = in_background(lambda: deployment.update(place.inputs(2, **more)))
     first.engine.wait_for("10 % of the traffic")
     first.call("Cancel", empty_pb2.Empty())
-    thread.join(timeout=30)
+    thread.join(timeout=LIMIT_S)
     assert not thread.is_alive()
     assert "Stopped, as asked" in errors[0].message
     assert place.traffic() == {place.version(1): 100}
@@ -303,7 +303,7 @@ def test_a_killed_update_is_gone_on_with_from_where_the_traffic_is(
     first.engine.wait_for("25 % of the traffic")
     first.process.send_signal(signal.SIGKILL)
     first.close()
-    thread.join(timeout=30)
+    thread.join(timeout=LIMIT_S)
     assert errors
     assert place.traffic() == {place.version(1): 75, place.version(2): 25}
 

@@ -11,7 +11,7 @@ from google.protobuf import empty_pb2
 from support import provider_gcp_cloud as gcp
 from support.provider_gcp_jobs import PENDING, RUNNING, SUCCEEDED, Job, failed
 from support.provider_gcp_resources import IMAGE, RUN, adopt, in_background
-from support.provider_plugin import Plugin, RefusedError
+from support.provider_plugin import LIMIT_S, Plugin, RefusedError
 
 DATA_SHA256 = hashlib.sha256(b"rows").hexdigest()
 
@@ -283,7 +283,7 @@ def test_an_interrupted_update_finds_its_job_again_and_trains_once(
     first.engine.wait_for("Running")
     first.process.send_signal(signal.SIGKILL)
     first.close()
-    thread.join(timeout=30)
+    thread.join(timeout=LIMIT_S)
     assert errors
 
     second = Plugin()
@@ -302,7 +302,7 @@ def test_cancel_stops_the_job_and_the_next_update_starts_it_anew(
     thread, errors = in_background(lambda: first.resource(RUN).create(given))
     first.engine.wait_for("Running")
     first.call("Cancel", empty_pb2.Empty())
-    thread.join(timeout=30)
+    thread.join(timeout=LIMIT_S)
     assert not thread.is_alive()
     assert "Stopped, as asked: the training job" in errors[0].message
     assert cloud.last("customJobs.cancel").given["name"] in cloud.jobs.all
