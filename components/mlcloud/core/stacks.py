@@ -11,7 +11,11 @@ from mlcloud.core.settings import Cloud, Settings
 StackBuilder = Callable[[Settings, StackContext], Mapping[str, Any]]
 """Declares a whole stack and returns its outputs."""
 
-_BUILDERS: Mapping[Cloud, str] = {"local": "mlcloud.local.stack", "aws": "mlcloud.aws.stack"}
+_BUILDERS: Mapping[Cloud, str] = {
+    "local": "mlcloud.local.stack",
+    "aws": "mlcloud.aws.stack",
+    "gcp": "mlcloud.gcp.stack",
+}
 
 
 def build_stack(settings: Settings, context: StackContext) -> Mapping[str, Any]:

@@ -10,12 +10,15 @@ if TYPE_CHECKING:
 
     ResourceProviderServicer = provider_pb2_grpc.ResourceProviderServicer
 
-_CLOUDS: Mapping[str, tuple[str, ...]] = MappingProxyType({"aws": ("aws", "docker-build")})
+_CLOUDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {"aws": ("aws", "docker-build"), "gcp": ("gcp", "docker-build")}
+)
 """A cloud to the packages of the providers that its stacks need."""
 
 _CLASSES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "aws": ("mlcloud.simulated.aws", "SimulatedAws"),
+        "gcp": ("mlcloud.simulated.gcp", "SimulatedGcp"),
         "docker-build": ("mlcloud.simulated.docker_build", "SimulatedDockerBuild"),
         "mlcloud": ("mlcloud.simulated.own", "SimulatedOwn"),
     }

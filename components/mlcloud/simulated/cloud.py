@@ -54,6 +54,8 @@ class Cloud:
     """The environment variable that names the region where the configuration does not."""
     default_region: str = ""
     account: str = ""
+    account_setting: str = ""
+    """The provider's setting that names another account; templates may name it, too. Empty: none does."""
     words: Mapping[str, str] = field(default_factory=dict[str, str])
     auto_names: Mapping[str, str] = field(default_factory=dict[str, str])
     """Type token to the property that is named automatically, where it is not ``name``."""

@@ -16,11 +16,15 @@ from mlcloud.provider.resource import Context, Resource
 from mlcloud.provider.server import make_servicer
 from mlcloud.provider.servicer import Servicer
 from mlcloud.simulated.aws import ACCOUNT
-from mlcloud.simulated.aws.own import OWN
+from mlcloud.simulated.aws.own import OWN as AWS_OWN
 from mlcloud.simulated.cloud import Facts, Templates, digits, urn_name
 from mlcloud.simulated.failures import FailAt, Failures, told_to_fail
+from mlcloud.simulated.gcp import PROJECT
+from mlcloud.simulated.gcp.own import OWN as GCP_OWN
 from mlcloud.simulated.runs import passing_metrics
 
+_LOOKS: Mapping[str, Mapping[str, str]] = {**AWS_OWN, **GCP_OWN}
+_WORDS: Mapping[str, str] = {"partition": "aws", "project": PROJECT}
 _NAMES = ("run_name", "name", "uri")
 """Outputs that our resources take their identifiers from, the first that one has."""
 
@@ -91,7 +95,7 @@ class _SimulatedResource(Resource[Any, Any], token="mlcloud:simulated:Resource")
         certain = self._real.preview(new, old)
         inputs = {field.name: getattr(new, field.name) for field in dataclasses.fields(new)}
         templates = self._templates(inputs)
-        looks = OWN.get(self.definition.token, {})
+        looks = _LOOKS.get(self.definition.token, {})
         found: dict[str, object] = {}
         for field in fields_of(self.definition.outputs):
             name = field.name
@@ -118,9 +122,7 @@ class _SimulatedResource(Resource[Any, Any], token="mlcloud:simulated:Resource")
             if field.options.replace
         }
         region = inputs.get("region")
-        facts = Facts(
-            account=ACCOUNT, region=region if isinstance(region, str) else "", words={"partition": "aws"}
-        )
+        facts = Facts(account=ACCOUNT, region=region if isinstance(region, str) else "", words=_WORDS)
         # A map that came over the wire has another order in each process.
         identity = json.dumps(kept, sort_keys=True, default=repr)
         return Templates(facts, inputs, f"{self.definition.token} {identity}")

@@ -244,7 +244,9 @@ def _facts(cloud: Cloud, settings: Mapping[str, Any]) -> Facts:
     if isinstance(tags, str):
         tags = json.loads(tags)
     given = cast("Mapping[str, Mapping[str, str]]", tags).get("tags") or {}
-    return Facts(account=cloud.account, region=str(region), tags=given, words=cloud.words)
+    account = str(settings.get(cloud.account_setting) or cloud.account)
+    words = {**cloud.words, cloud.account_setting: account} if cloud.account_setting else cloud.words
+    return Facts(account=account, region=str(region), tags=given, words=words)
 
 
 def _unknown_setting(package: str, key: str, known: frozenset[str]) -> str:
