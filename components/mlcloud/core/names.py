@@ -31,6 +31,7 @@ Service = Literal[
     "gcp-artifact-repository",
     "gcp-service-account",
     "gcp-kms-key",
+    "gcp-logging-bucket",
     "gcp-network",
     "gcp-vertex-endpoint",
     "gcp-vertex-model",
@@ -124,6 +125,12 @@ RULES: Final[Mapping[Service, NameRule]] = MappingProxyType(
         ),
         "gcp-service-account": _rule(6, 30, _RFC1035, _DISCOVERY + "iam v1 CreateServiceAccountRequest"),
         "gcp-kms-key": _rule(1, 63, r"[a-zA-Z0-9_-]+", _DISCOVERY + "cloudkms v1 keyRings.create"),
+        "gcp-logging-bucket": _rule(
+            1,
+            100,
+            r"[A-Za-z0-9][A-Za-z0-9_.-]*",
+            "https://cloud.google.com/logging/docs/buckets#create_bucket",
+        ),
         "gcp-network": _rule(1, 63, _RFC1035, _DISCOVERY + "compute v1 Network, Subnetwork"),
         "gcp-vertex-endpoint": _rule(1, 63, _RFC1035, _DISCOVERY + "aiplatform v1 endpoints.create"),
         "gcp-vertex-model": _rule(

@@ -123,7 +123,7 @@ class GcpFoundation(pulumi.ComponentResource):
         self.name = pulumi.Output.from_input(scope.account)
         self.number = organizations.get_project_output(project_id=scope.account, opts=after).number
         self.agents = ServiceAgents(
-            # Asking for these two makes them: pulumi-gcp, `getProjectServiceAccount` and `getProjectSettings`.
+            # Asking for these two makes them (pulumi-gcp, getProjectServiceAccount and getProjectSettings).
             storage=storage.get_project_service_account_output(
                 project=scope.account, opts=after
             ).email_address,

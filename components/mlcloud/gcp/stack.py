@@ -1,18 +1,38 @@
 """The whole stack on GCP, in the order in which the data flows."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_gcp as gcp
 
+from mlcloud.core.args import TrainingArgs
 from mlcloud.core.context import StackContext
 from mlcloud.core.datafile import DataFile, check_data_file
 from mlcloud.core.errors import UserError
-from mlcloud.core.settings import Settings
+from mlcloud.core.scope import Scope
+from mlcloud.core.settings import ModelPin, Settings
 from mlcloud.gcp import settings_args
+from mlcloud.gcp.budget import CHANNELS_MAX as BUDGET_CHANNELS_MAX
+from mlcloud.gcp.budget import GcpBudget, GcpBudgetArgs
+from mlcloud.gcp.cluster import GcpCluster, GcpClusterArgs
+from mlcloud.gcp.endpoint import GcpEndpoint, GcpEndpointArgs
 from mlcloud.gcp.foundation import GcpFoundation, GcpFoundationArgs
+from mlcloud.gcp.identity import GcpIdentity, GcpIdentityArgs
+from mlcloud.gcp.models import GcpModel, GcpModelArgs, ServedModel
+from mlcloud.gcp.monitoring import (
+    GcpMonitoring,
+    GcpMonitoringArgs,
+    GcpNotifications,
+    GcpNotificationsArgs,
+)
+from mlcloud.gcp.network import GcpNetwork, GcpNetworkArgs
+from mlcloud.gcp.registry import GcpRegistry, GcpRegistryArgs
 from mlcloud.gcp.storage import GcpStorage, GcpStorageArgs
+from mlcloud.gcp.training import GcpTraining, GcpTrainingArgs
+from mlcloud.gcp.watches import InstanceWatch
 
 
 def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
@@ -41,6 +61,32 @@ def _data_file(settings: Settings, context: StackContext) -> DataFile | None:
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class _Account:
+    """What is looked up, here and nowhere else.
+
+    Attributes:
+        scope: The stack's place.
+        registry: Who pushes images.
+    """
+
+    scope: Scope
+    registry: settings_args.RegistryLogin
+
+
+def _look(context: StackContext, setup: gcp.Provider) -> _Account:
+    client = gcp.organizations.get_client_config(opts=pulumi.InvokeOptions(provider=setup))
+    if not client.project:
+        raise UserError(
+            "The stack's project of GCP is not known. Write it into the stack file, "
+            "`pulumi config set gcp:project MY-PROJECT`, or export GOOGLE_PROJECT."
+        )
+    return _Account(
+        scope=context.scope(client.project),
+        registry=settings_args.RegistryLogin(token=pulumi.Output.secret(client.access_token)),
+    )
+
+
 class _Stack:
     """The components of a stack, each of the values of those before it."""
 
@@ -50,26 +96,28 @@ class _Stack:
         self._data = data
         # One place says the region: the settings. The default provider would read `gcp:region`.
         setup = gcp.Provider("gcp-setup", project=pulumi.Config("gcp").get("project"), region=context.region)
-        client = gcp.organizations.get_client_config(opts=pulumi.InvokeOptions(provider=setup))
-        if not client.project:
-            raise UserError(
-                "The stack's project of GCP is not known. Write it into the stack file, "
-                "`pulumi config set gcp:project MY-PROJECT`, or export GOOGLE_PROJECT."
-            )
-        self._scope = context.scope(client.project)
+        found = _look(context, setup)
+        self._scope = found.scope
         self._foundation = self._declare_foundation(setup)
         # Whatever this provider makes comes after the foundation: APIs are enabled, agents are there.
-        provider = gcp.Provider(
+        self._provider = gcp.Provider(
             "gcp",
-            project=client.project,
-            region=context.region,
+            project=self._scope.account,
+            region=self._scope.region,
             # A user's own credentials have no project whose quota they could use.
             user_project_override=True,
-            billing_project=client.project,
+            billing_project=self._scope.account,
             opts=pulumi.ResourceOptions(depends_on=[self._foundation]),
         )
-        self._options = pulumi.ResourceOptions(providers=[provider])
+        self._options = pulumi.ResourceOptions(providers=[self._provider])
         self._storage = self._declare_storage()
+        self._registry = self._declare_registry(found)
+        self._identity = self._declare_identity()
+        self._network = self._declare_network()
+        self._cluster = self._declare_cluster()
+        self._training = self._declare_training()
+        self._model = self._live_model()
+        self._declare_serving()
 
     def _declare_foundation(self, setup: gcp.Provider) -> GcpFoundation:
         return GcpFoundation(
@@ -90,13 +138,213 @@ class _Stack:
             opts=self._options,
         )
 
+    def _declare_registry(self, found: _Account) -> GcpRegistry:
+        return GcpRegistry(
+            "registry",
+            GcpRegistryArgs(
+                scope=self._scope,
+                image=settings_args.image(self._settings, self._context.root, found.registry),
+                key_name=self._storage.key_name,
+                agents=self._foundation.agents,
+            ),
+            opts=self._options,
+        )
+
+    def _declare_identity(self) -> GcpIdentity:
+        return GcpIdentity(
+            "identity",
+            GcpIdentityArgs(
+                scope=self._scope,
+                data_bucket=self._storage.data.name,
+                models_bucket=self._storage.models.name,
+                agents=self._foundation.agents,
+            ),
+            opts=self._options,
+        )
+
+    def _declare_network(self) -> GcpNetwork:
+        def network_of(subnet: str) -> str:
+            options = pulumi.InvokeOptions(provider=self._provider)
+            link = gcp.compute.get_subnetwork(self_link=subnet, opts=options).network
+            return f"projects/{link.split('/projects/', 1)[-1]}"
+
+        network = settings_args.network(self._settings, agents=self._foundation.agents, network_of=network_of)
+        return GcpNetwork("network", GcpNetworkArgs(scope=self._scope, network=network), opts=self._options)
+
+    def _declare_cluster(self) -> GcpCluster | None:
+        cluster = self._settings.cluster
+        if cluster is None:
+            return None
+        return GcpCluster(
+            "cluster",
+            GcpClusterArgs(
+                scope=self._scope,
+                accelerator=cluster.accelerator,
+                accelerators=cluster.accelerators,
+                max_machines=cluster.max_machines,
+                key_name=self._storage.key_name,
+                placement=self._network.placement,
+            ),
+            opts=self._options,
+        )
+
+    def _declare_training(self) -> GcpTraining | None:
+        """Declare the run; a stack that only serves a pinned model has none."""
+        training = self._settings.training
+        if training is None or self._data is None or self._storage.data_uri is None:
+            return None
+        compute = training.compute
+        return GcpTraining(
+            "training",
+            GcpTrainingArgs(
+                scope=self._scope,
+                training=TrainingArgs.of(training),
+                data_uri=self._storage.data_uri,
+                data_sha256=self._data.sha256,
+                image_uri=self._registry.image_uri,
+                service_account=self._identity.training_account,
+                models_bucket=self._storage.models.name,
+                machine_type=compute.instance_type or settings_args.TRAINING_MACHINE_TYPE,
+                instances=compute.instances,
+                spot=compute.spot,
+                placement=self._network.placement,
+                key_name=self._storage.key_name,
+                wait=training.wait,
+            ),
+            opts=self._options,
+        )
+
+    def _live_model(self) -> ServedModel:
+        """Return the live model: the pinned one, or what the run produced."""
+        pin = self._settings.model
+        if isinstance(pin, ModelPin):
+            self._warn_of_a_foreign_bucket(pin)
+            return ServedModel(
+                name=pin.name,
+                uri=pin.uri,
+                sha256=pin.sha256,
+                version=pin.version,
+                image_uri=self._registry.image_uri,
+            )
+        assert self._training is not None  # noqa: S101 - the settings demand a run where nothing is pinned
+        return ServedModel(
+            name=self._context.project,
+            uri=self._training.model_uri,
+            sha256=self._training.model_sha256,
+            image_uri=self._registry.image_uri,
+        )
+
+    def _warn_of_a_foreign_bucket(self, pin: ModelPin) -> None:
+        """Say it when the pinned model lies where the endpoint's account may not read."""
+        place = urlsplit(pin.uri)
+
+        def warn(own: str) -> None:
+            if place.netloc != own:
+                pulumi.log.warn(
+                    f"mlcloud:model.uri is in the bucket {place.netloc}; this stack's endpoint reads {own}. "
+                    f"Copy it: gcloud storage cp -r {pin.uri} gs://{own}{place.path}, and pin that address."
+                )
+
+        self._storage.models.name.apply(warn)
+
+    def _declare_serving(self) -> None:
+        settings, scope, options = self._settings, self._scope, self._options
+        monitoring, key_name = settings.monitoring, self._storage.key_name
+        self._version = GcpModel(
+            "model",
+            GcpModelArgs(
+                scope=scope,
+                model=self._model,
+                key_name=key_name,
+                metrics=None if self._training is None else self._training.metrics,
+            ),
+            opts=options,
+        )
+        channels = GcpNotifications(
+            "notifications", GcpNotificationsArgs(scope=scope, emails=monitoring.notify), opts=options
+        ).channels
+        capacity = settings_args.capacity(settings.endpoint.capacity)
+        self._endpoint = GcpEndpoint(
+            "endpoint",
+            GcpEndpointArgs(
+                scope=scope,
+                model=self._model,
+                model_version=self._version.id,
+                capacity=capacity,
+                service_account=self._identity.endpoint_account,
+                channels=channels,
+                scaling=settings_args.scaling(capacity),
+                rollout=settings.endpoint.rollout,
+                placement=self._network.placement,
+                key_name=key_name,
+                latency_p99_ms=monitoring.latency_p99_ms,
+                error_percent=monitoring.error_percent,
+            ),
+            opts=options,
+        )
+        GcpMonitoring(
+            "monitoring",
+            GcpMonitoringArgs(
+                scope=scope,
+                # Half of the latency that 1 % may take, for the median.
+                watch=InstanceWatch(
+                    endpoint=self._endpoint.source, latency_p50_ms=monitoring.latency_p99_ms / 2
+                ),
+                channels=channels,
+                # A log bucket that was deleted is found again with its old key, which dev has thrown away.
+                log_key_name=key_name if scope.is_prod else None,
+                log_retention_days=monitoring.log_retention_days,
+            ),
+            opts=options,
+        )
+        self._declare_budget(channels)
+
+    def _declare_budget(self, channels: Sequence[pulumi.Output[str]]) -> None:
+        budget = self._settings.budget
+        if budget is None or budget.billing_account is None:
+            return
+        GcpBudget(
+            "budget",
+            GcpBudgetArgs(
+                scope=self._scope,
+                project_number=self._foundation.number,
+                billing_account=budget.billing_account,
+                monthly=budget.monthly,
+                currency=budget.currency,
+                alert_percents=budget.alert_percents,
+                channels=channels[:BUDGET_CHANNELS_MAX],
+            ),
+            opts=self._options,
+        )
+
     def outputs(self) -> Mapping[str, Any]:
         """Return what the stack tells: what the command line needs, and what people look for."""
+        endpoint, model = self._endpoint, self._version
         outputs: dict[str, Any] = {
             "cloud": self._context.cloud,
             "account": self._scope.account,
             "data_bucket": self._storage.data.name,
+            "deployer_role": self._identity.deployer_role,
+            "endpoint_id": endpoint.id,
+            "endpoint_logs": endpoint.logs,
+            "endpoint_name": endpoint.name,
+            "endpoint_url": endpoint.url,
+            "image_uri": self._registry.image_uri,
+            "model_name": model.name,
+            "model_sha256": model.sha256,
+            "model_uri": model.uri,
+            "model_version": endpoint.model_version,
             "models_bucket": self._storage.models.name,
             "region": self._scope.region,
         }
+        if self._training is not None:
+            training = self._training
+            outputs |= {
+                "metrics": training.metrics,
+                "report": training.report,
+                "training_logs": training.logs,
+                "training_run": training.name,
+            }
+        if self._cluster is not None:
+            outputs |= {"cluster_name": self._cluster.name}
         return outputs

@@ -273,6 +273,12 @@ class Budget(Section):
         max_length=5,
         description="Shares of `monthly` that raise an alert, in percent.",
     )
+    billing_account: (
+        Annotated[
+            StrictStr, form(r"^[0-9A-F]{6}(-[0-9A-F]{6}){2}$", "a billing account: 012345-6789AB-CDEF01")
+        ]
+        | None
+    ) = Field(default=None, description="The account that pays; gcp needs it, other clouds know it.")
 
 
 class Settings(Section):

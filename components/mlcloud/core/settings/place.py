@@ -24,7 +24,7 @@ class ExistingNetwork(Section):
     kind: Literal["existing"]
     subnets: tuple[Text, ...] = Field(min_length=1, max_length=16, description="Ids of its private subnets.")
     security_groups: tuple[Text, ...] = Field(
-        min_length=1, max_length=5, description="Ids of the security groups of what runs in it."
+        default=(), max_length=5, description="Ids of the security groups of what runs in it; aws needs one."
     )
 
 

@@ -35,6 +35,7 @@ class Refused:
 
 _LOCAL: Final = ("local",)
 _AWS: Final = ("aws",)
+_GCP: Final = ("gcp",)
 CLOUDS: Final = ("aws", "gcp", "azure")
 # Where training data is a file of the project: an object elsewhere may change under its name.
 DATA_IS_A_FILE: Final = ("aws",)
@@ -98,6 +99,32 @@ REFUSED: Final[tuple[Refused, ...]] = (
         lacks="bills in US dollars, in China in yuan",
         instead="set it to `USD`, or to `CNY` in China",
         when=lambda value: value not in ("USD", "CNY"),
+    ),
+    Refused(
+        path="budget.billing_account",
+        clouds=("aws", "azure"),
+        lacks="one account that pays, the stack's own",
+        instead="remove it",
+    ),
+    Refused(
+        path="network.security_groups",
+        clouds=_GCP,
+        lacks="firewall rules of a whole network in place of security groups",
+        instead="remove it, and let the network's firewall say what may talk to what",
+    ),
+    Refused(
+        path="cluster.spot",
+        clouds=_GCP,
+        lacks="no spare capacity for machines that wait for jobs",
+        instead="remove it, or remove `cluster` and set `training.compute.spot`",
+        when=lambda value: value in (True, "true"),
+    ),
+    Refused(
+        path="endpoint.capacity.kind",
+        clouds=_GCP,
+        lacks="endpoints on machines that run all the time, and no others for a container of one's own",
+        instead="set it to `instance`",
+        when=lambda value: value != "instance",
     ),
     Refused(
         path="endpoint.capacity.instance_type",

@@ -167,7 +167,7 @@ def _most_is_not_less_than_fewest(given: Given) -> Iterator[Problem]:
 
 
 def _a_cluster_needs_a_network(given: Given) -> Iterator[Problem]:
-    if given.get("cloud", "local") not in CLOUDS or not given.is_set("cluster"):
+    if given.get("cloud", "local") not in ("aws", "azure") or not given.is_set("cluster"):
         return
     implied = "managed" if given.get("environment", "dev") == "prod" else "none"
     kind = given.get("network.kind", "managed" if given.is_set("network") else implied)
@@ -176,6 +176,28 @@ def _a_cluster_needs_a_network(given: Given) -> Iterator[Problem]:
         yield given.problem(
             "network.kind", value=kind, allowed="managed or existing, with a cluster", fix=fix
         )
+
+
+def _an_existing_network_is_whole(given: Given) -> Iterator[Problem]:
+    if (
+        given.get("cloud", "local") == "aws"
+        and given.get("network.kind") == "existing"
+        and not given.is_set("network.security_groups")
+    ):
+        fix = "add the ids of the security groups of what runs in it"
+        yield given.problem("network.security_groups", allowed="1 to 5 security groups on aws", fix=fix)
+
+
+def _gcp_needs_what_its_credentials_do_not_say(given: Given) -> Iterator[Problem]:
+    if given.get("cloud", "local") != "gcp":
+        return
+    if given.is_set("budget") and not given.is_set("budget.billing_account"):
+        fix = "add the account that pays: `gcloud billing accounts list` shows yours"
+        yield given.problem("budget.billing_account", allowed="a billing account on gcp", fix=fix)
+    if not given.get("monitoring.notify", ()):
+        fix = "add `monitoring: {notify: [you@example.com]}`"
+        allowed = "1 to 16 addresses on gcp: an alert without a receiver tells nobody"
+        yield given.problem("monitoring.notify", allowed=allowed, fix=fix)
 
 
 def _uris_are_of_this_cloud(given: Given) -> Iterator[Problem]:
@@ -216,6 +238,8 @@ _RULES: Final[tuple[Callable[[Given], Iterator[Problem]], ...]] = (
     _the_gate_fits_the_task,
     _most_is_not_less_than_fewest,
     _a_cluster_needs_a_network,
+    _an_existing_network_is_whole,
+    _gcp_needs_what_its_credentials_do_not_say,
     _uris_are_of_this_cloud,
     _the_format_is_known,
 )

@@ -103,12 +103,7 @@ LOOKS: Mapping[str, Looks] = {
     ),
 }
 
-# https://cloud.google.com/iam/docs/service-agents
-_AGENT_DOMAINS: Mapping[str, str] = {
-    "aiplatform.googleapis.com": "gcp-sa-aiplatform",
-    "artifactregistry.googleapis.com": "gcp-sa-artifactregistry",
-    "networkconnectivity.googleapis.com": "gcp-sa-networkconnectivity",
-}
+_NUMBERED = ("Id", "etag")
 
 
 def fallback(token: str, inputs: Mapping[str, Any]) -> Looks:
@@ -121,21 +116,31 @@ def fallback(token: str, inputs: Mapping[str, Any]) -> Looks:
 
 def computed(name: str, facts: Facts, inputs: Properties, render: Callable[[str], str]) -> Any:
     """An output without a template; ``None`` where nothing is known of its name."""
-    if name in ("effectiveLabels", "pulumiLabels"):
-        return inputs.get("labels") or {}
-    if name in ("project", "location", "region"):
-        return facts.account if name == "project" else facts.region
-    if name == "projectNumber":
-        return int(number_of(facts.account))
-    if name in ("email", "member") and isinstance(inputs.get("service"), str):
-        domain = _AGENT_DOMAINS.get(str(inputs["service"]), f"gcp-sa-{str(inputs['service']).split('.')[0]}")
-        email = f"service-{number_of(facts.account)}@{domain}.iam.gserviceaccount.com"
-        return email if name == "email" else f"serviceAccount:{email}"
-    if name == "writerIdentity":
-        return f"serviceAccount:service-{number_of(facts.account)}@gcp-sa-logging.iam.gserviceaccount.com"
-    if name == "dedicatedEndpointDns":
-        own = render("{name}." + f"{facts.region}-{number_of(facts.account)}.prediction.vertexai.goog")
-        return own if inputs.get("dedicatedEndpointEnabled") is True else ""
-    if name.endswith(("Time", "edAt", "Timestamp", "updated", "timeCreated")):
+    number = number_of(facts.account)
+    found: dict[str, Any] = {
+        "dedicatedEndpointDns": "",
+        "effectiveLabels": inputs.get("labels") or {},
+        "location": facts.region,
+        "project": facts.account,
+        "projectNumber": int(number),
+        "pulumiLabels": inputs.get("labels") or {},
+        "region": facts.region,
+        "timeCreated": _MADE_AT,
+        "updated": _MADE_AT,
+        "writerIdentity": f"serviceAccount:service-{number}@gcp-sa-logging.iam.gserviceaccount.com",
+    }
+    if inputs.get("dedicatedEndpointEnabled") is True:
+        found["dedicatedEndpointDns"] = render(
+            "{name}." + f"{facts.region}-{number}.prediction.vertexai.goog"
+        )
+    if isinstance(inputs.get("service"), str):
+        agent = f"service-{number}@{_agent_domain(inputs['service'])}.iam.gserviceaccount.com"
+        found |= {"email": agent, "member": f"serviceAccount:{agent}"}
+    if name.endswith(("Time", "edAt", "Timestamp")):
         return _MADE_AT
-    return render(f"{name}-{{seven}}") if name.endswith(("Id", "etag", "uniqueId")) else None
+    return found[name] if name in found else render(f"{name}-{{seven}}") if name.endswith(_NUMBERED) else None
+
+
+def _agent_domain(service: str) -> str:
+    """The domain of a service's agent (https://cloud.google.com/iam/docs/service-agents)."""
+    return f"gcp-sa-{service.partition('.')[0]}"

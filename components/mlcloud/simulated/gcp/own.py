@@ -5,4 +5,21 @@ Only what neither the inputs nor the resource's own preview tells.
 
 from collections.abc import Mapping
 
-OWN: Mapping[str, Mapping[str, str]] = {}
+_PLACE = "projects/{project}/locations/{region}"
+
+OWN: Mapping[str, Mapping[str, str]] = {
+    "mlcloud:gcp:TrainingRun": {
+        "job": _PLACE + "/customJobs/{seventeen}",
+        "logs": 'resource.type="ml_job" AND resource.labels.job_id="{seventeen}"',
+        "model_sha256": "{long}",
+        "model_uri": "gs://{models_bucket}/models/{long}",
+        "report": "gs://{models_bucket}/models/{long}/report.html",
+    },
+    "mlcloud:gcp:Model": {
+        "version_id": "1",
+        "version_name": "{name}@1",
+    },
+    "mlcloud:gcp:ModelDeployment": {
+        "url": "https://{region}-aiplatform.googleapis.com/v1/{endpoint}:predict",
+    },
+}
