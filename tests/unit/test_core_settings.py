@@ -303,7 +303,7 @@ def test_every_refusal_names_a_setting_that_exists():
     from mlcloud.core.settings.describe import at, document
 
     for row in REFUSED:
-        assert at(document(), row.path.split("."), {}), row.path
+        assert at(document(), row.path.split("."), {"network": {"kind": "existing"}}), row.path
 
 
 CLOUD: dict[str, Any] = {"cloud": "aws", "region": "eu-central-1"}
@@ -330,8 +330,53 @@ def test_asynchronous_capacity_scales_to_zero():
 
 
 def test_a_cloud_needs_a_region_and_has_no_port():
-    found = problems(cloud="gcp", endpoint={"port": 8080})
+    found = problems(cloud="azure", endpoint={"port": 8080})
     assert set(found) == {"mlcloud:region", "mlcloud:endpoint.port"}
+
+
+GCP: dict[str, Any] = {
+    "cloud": "gcp",
+    "region": "europe-west4",
+    "monitoring": {"notify": ["ops@example.org"]},
+}
+
+
+def test_gcp_refuses_what_it_does_not_have_all_at_once():
+    found = problems(
+        **GCP,
+        endpoint={"capacity": {"kind": "serverless"}},
+        cluster={"accelerator": "L4", "spot": True},
+        network={"kind": "existing", "subnets": ["a"], "security_groups": ["b"]},
+        budget={"monthly": 10},
+    )
+    assert {path: problem.fix.split(":")[0] for path, problem in found.items()} == {
+        "mlcloud:endpoint.capacity.kind": "set it to `instance`",
+        "mlcloud:cluster.spot": "remove it, or remove `cluster` and set `training.compute.spot`",
+        "mlcloud:network.security_groups": "remove it, and let the network's firewall say what may talk to what",
+        "mlcloud:budget.billing_account": "add the account that pays",
+    }
+
+
+def test_gcp_tells_somebody_and_does_not_scale_to_zero():
+    found = problems(cloud="gcp", region="europe-west4", endpoint={"capacity": {"min": 0}})
+    assert set(found) == {"mlcloud:monitoring.notify", "mlcloud:endpoint.capacity.min"}
+    assert "serverless" not in found["mlcloud:endpoint.capacity.min"].fix
+
+
+def test_gcp_names_who_pays_and_aws_does_not():
+    paid = {"monthly": 10, "billing_account": "012345-6789AB-CDEF01"}
+    settings = read(**GCP, budget=paid)
+    assert settings.budget is not None
+    assert settings.budget.billing_account == "012345-6789AB-CDEF01"
+    assert only_problem(**CLOUD, budget=paid).path == "mlcloud:budget.billing_account"
+    wrong = problems(**GCP, budget={"monthly": 10, "billing_account": "mine"})
+    assert set(wrong) == {"mlcloud:budget.billing_account"}
+
+
+def test_an_existing_network_has_security_groups_on_aws_and_none_on_gcp():
+    network = {"kind": "existing", "subnets": ["a"]}
+    assert only_problem(**CLOUD, network=network).path == "mlcloud:network.security_groups"
+    assert read(**GCP, network=network).network is not None
 
 
 def test_most_servers_are_not_fewer_than_the_fewest():

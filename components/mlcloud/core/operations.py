@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 from mlcloud.core.errors import UserError
 
-CLOUDS_WITH_OPERATIONS = ("local", "aws")
+CLOUDS_WITH_OPERATIONS = ("local", "aws", "gcp")
 
 
 @dataclass(frozen=True, kw_only=True)

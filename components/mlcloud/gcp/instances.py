@@ -84,7 +84,7 @@ _BRINGS: Final = {
 
 
 def accelerator_of(machine_type: str) -> tuple[str, int] | None:
-    """Return Vertex AI's name and number of the accelerators that a machine type brings; None: none."""
+    """Return Vertex AI's name and number of the accelerators that a machine type brings, or None."""
     return None if machine_type.startswith("n1-") else _BRINGS.get(machine_type)
 
 
@@ -99,8 +99,8 @@ def vcpus_of(machine_type: str) -> int:
     found = _NAME.fullmatch(machine_type)
     if found is None:
         raise UserError(
-            f"{machine_type!r} is not the name of a machine type. It has a family, a kind and a size, such as "
-            "n1-standard-2."
+            f"{machine_type!r} is not the name of a machine type. It has a family, a kind and a size, such "
+            "as n1-standard-2."
         )
     return int(found["size"])
 

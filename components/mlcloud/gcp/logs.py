@@ -9,7 +9,7 @@ from mlcloud.core.args import within
 from mlcloud.core.errors import Problem
 from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
-from mlcloud.gcp.metrics import RESOURCE_TYPE
+from mlcloud.gcp.metric_types import ENDPOINT_RESOURCE
 
 # https://cloud.google.com/logging/docs/buckets#custom-retention
 _RETENTION_DAYS: Final = (1, 3650)
@@ -27,7 +27,7 @@ def retention_problem(path: str, days: int) -> Problem | None:
 def endpoint_logs(endpoint_name: pulumi.Input[str]) -> pulumi.Output[str]:
     """Return the query of what an endpoint writes."""
     return pulumi.Output.concat(
-        f'resource.type="{RESOURCE_TYPE}" AND resource.labels.endpoint_id="', endpoint_name, '"'
+        f'resource.type="{ENDPOINT_RESOURCE}" AND resource.labels.endpoint_id="', endpoint_name, '"'
     )
 
 

@@ -13,6 +13,7 @@ import pulumi
 from mlcloud.core.errors import UserError
 from mlcloud.gcp.capacity import InstanceCapacity
 from mlcloud.gcp.instances import memory_bytes_of, vcpus_of
+from mlcloud.gcp.metric_types import ENDPOINT_RESOURCE, PREFIX
 
 Kind = Literal["public", "private"]
 Unit = Literal["1", "10^2.%", "By", "ms"]
@@ -22,8 +23,6 @@ Per = Literal["machine", "vcpu", "gpu"]
 ScalingMetric = Literal["cpu", "gpu", "requests"]
 
 _SOURCE: Final = "https://cloud.google.com/monitoring/api/metrics_gcp_a_b#gcp-aiplatform"
-_PREFIX: Final = "aiplatform.googleapis.com/prediction/online/"
-RESOURCE_TYPE: Final = "aiplatform.googleapis.com/Endpoint"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,7 +92,7 @@ class Metric(Generic[Source_contra]):
     @property
     def type(self) -> str:
         """Its whole type."""
-        return _PREFIX + self.name
+        return PREFIX + self.name
 
     def filter(self, source: Source_contra, **labels: str) -> pulumi.Output[str]:
         """Return the filter that finds its values for this source.
@@ -115,7 +114,7 @@ class Metric(Generic[Source_contra]):
         wanted = {name: f'"{value}"' for name, value in self.labels.items()}
         wanted |= {name: f'monitoring.regex.full_match("{value}")' for name, value in labels.items()}
         return pulumi.Output.concat(
-            f'metric.type="{self.type}" AND resource.type="{RESOURCE_TYPE}"'
+            f'metric.type="{self.type}" AND resource.type="{ENDPOINT_RESOURCE}"'
             f' AND resource.labels.location="{source.region}" AND resource.labels.endpoint_id="',
             source.endpoint_name,
             '"',
