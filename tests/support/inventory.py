@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "plan" / "inventories"
 # An image that is built here is named by its sources, and so is the endpoint's revision that runs it: a new
 # line in the trainer is no new stack.
-BUILT_IMAGE = re.compile(r"(-trainer)(:[0-9a-f]{16}|@sha256:[0-9a-f]{64})\b")
+BUILT_IMAGE = re.compile(r"([-/]trainer)(:[0-9a-f]{16}|@sha256:[0-9a-f]{64})\b")
 REGENERATE = "python -m support.inventory STACK (in tests/; review the difference before you commit it)"
 
 

@@ -27,9 +27,9 @@ class Alarm:
         part: What it watches, as a part of its name: `server-errors`.
         description: What it means and what to do, for the person who is woken.
         metrics: Rows of the table; the alarm is raised by any of them.
-        threshold: The limit, in the metrics' unit; a share where `of` is given.
+        threshold: The limit, in the metrics' unit; a share where `hundreds` is given.
         reducer: Default: the metrics' own.
-        of: A regular expression: only answers with such a code count, as a share of all.
+        hundreds: Only answers with a status of so many hundreds count, as a share of all: 4 or 5.
         comparison: On which side of the limit the trouble lies. Default `above`.
         period_s: Seconds that a value sums up, 60 or more. Default 60.
         duration_s: Seconds for which the limit must be passed. Default 180.
@@ -42,7 +42,7 @@ class Alarm:
     metrics: Sequence[Metric[Any]]
     threshold: float
     reducer: Reducer | None = None
-    of: str | None = None
+    hundreds: int | None = None
     comparison: Comparison = "above"
     period_s: int = 60
     duration_s: int = 180
@@ -87,11 +87,11 @@ class Alarm:
             "per_series_aligner": metric.aligner,
             "cross_series_reducer": self.reducer or metric.reducer,
         }
-        share = self.of is not None
+        share = self.hundreds is not None
         return monitoring.AlertPolicyConditionArgs(
             display_name=f"{self.part}: {metric.name}",
             condition_threshold=monitoring.AlertPolicyConditionConditionThresholdArgs(
-                filter=metric.filter(source, **({"response_code": self.of} if self.of else {})),
+                filter=metric.filter(source, hundreds=self.hundreds),
                 aggregations=[
                     monitoring.AlertPolicyConditionConditionThresholdAggregationArgs(**aggregation)
                 ],

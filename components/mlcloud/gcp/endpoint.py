@@ -207,7 +207,7 @@ def _rollback_alarms(
         description=f"More than {args.error_percent:g} % of the requests to {shown} fail by the server's "
         "fault. `mlcloud logs` shows what it said; `mlcloud rollback` serves the version before.",
         metrics=responses_of(source),
-        of="5.*",
+        hundreds=5,
         threshold=args.error_percent / 100,
         duration_s=120,
         severity="CRITICAL",

@@ -73,6 +73,7 @@ class Metric(Generic[Source_contra]):
         reducer: What makes one of all replicas and deployed models.
         kinds: What publishes it; the same as the type says.
         labels: Labels that its values must have: one metric has several meanings.
+        codes: Whether it writes status codes as text or as numbers, where it has them.
         per: What a value of 1 (100 %) stands for: the machine, one of its processors, an accelerator.
         scaling_metric: What our deployment calls it where replicas follow it; None: they cannot.
         source: Where Google documents it.
@@ -85,6 +86,7 @@ class Metric(Generic[Source_contra]):
     reducer: Reducer
     kinds: tuple[Kind, ...]
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    codes: Literal["text", "number"] = "text"
     per: Per = "machine"
     scaling_metric: ScalingMetric | None = None
     source: str = _SOURCE
@@ -94,12 +96,12 @@ class Metric(Generic[Source_contra]):
         """Its whole type."""
         return PREFIX + self.name
 
-    def filter(self, source: Source_contra, **labels: str) -> pulumi.Output[str]:
+    def filter(self, source: Source_contra, *, hundreds: int | None = None) -> pulumi.Output[str]:
         """Return the filter that finds its values for this source.
 
         Args:
             source: What publishes it.
-            labels: Regular expressions for more of the metric's labels.
+            hundreds: Only answers with a status of so many hundreds: 4 or 5. Default: all.
 
         Raises:
             UserError: The source does not publish it.
@@ -111,14 +113,19 @@ class Metric(Generic[Source_contra]):
                 f"{source.kind} ones on {source.capacity.machine_type}: nothing would ever see a value. "
                 f"See {self.source}."
             )
-        wanted = {name: f'"{value}"' for name, value in self.labels.items()}
-        wanted |= {name: f'monitoring.regex.full_match("{value}")' for name, value in labels.items()}
+        wanted = [f'metric.labels.{name}="{value}"' for name, value in self.labels.items()]
+        if hundreds is not None and self.codes == "number":
+            low = 100 * hundreds
+            wanted += [f"metric.labels.response_code>={low}", f"metric.labels.response_code<{low + 100}"]
+        elif hundreds is not None:
+            # Google's page says "5xx"; what is seen elsewhere is "500".
+            wanted.append(f'metric.labels.response_code=monitoring.regex.full_match("{hundreds}..")')
         return pulumi.Output.concat(
             f'metric.type="{self.type}" AND resource.type="{ENDPOINT_RESOURCE}"'
             f' AND resource.labels.location="{source.region}" AND resource.labels.endpoint_id="',
             source.endpoint_name,
             '"',
-            *(f" AND metric.labels.{name}={value}" for name, value in wanted.items()),
+            *(f" AND {term}" for term in wanted),
         )
 
     def is_published_by(self, source: Endpoint) -> bool:
@@ -149,6 +156,7 @@ def _requests(
     unit: Unit = "1",
     reducer: Reducer = "REDUCE_SUM",
     labels: Mapping[str, str] | None = None,
+    codes: Literal["text", "number"] = "text",
 ) -> Metric[Any]:
     return Metric[Any](
         name=name,
@@ -158,6 +166,7 @@ def _requests(
         reducer=reducer,
         kinds=kinds,
         labels=labels or {},
+        codes=codes,
     )
 
 
@@ -187,7 +196,7 @@ def _machine(
 # not say under which of the two, so that a private endpoint has both (docs/adr/0014).
 RESPONSES: Final[Metric[Endpoint]] = _requests("response_count", (*_MODEL, "response_code"), _BOTH)
 PRIVATE_RESPONSES: Final[Metric[PrivateEndpoint]] = _requests(
-    "private/response_count", (*_MODEL, "response_code"), ("private",)
+    "private/response_count", (*_MODEL, "response_code"), ("private",), codes="number"
 )
 LATENCY: Final[Metric[Endpoint]] = _requests(
     "prediction_latencies",

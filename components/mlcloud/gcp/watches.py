@@ -81,7 +81,7 @@ class InstanceWatch:
             description=f"The server refuses more than {percent:g} % of the requests. A client sends what "
             "the model's schema does not have: compare it with the manifest.",
             metrics=responses_of(self.endpoint),
-            of="4.*",
+            hundreds=4,
             threshold=percent / 100,
             period_s=_FIVE_MINUTES_S,
             duration_s=3 * _FIVE_MINUTES_S,
