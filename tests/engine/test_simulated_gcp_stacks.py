@@ -55,4 +55,3 @@ def test_a_whole_stack_is_applied_and_a_second_update_changes_nothing(tmp_path: 
     assert set(engine("gcp-prod", tmp_path).up().summary) == {"same"}
     refused = engine("gcp-prod", tmp_path).destroy()
     assert not refused.ok and "protect" in refused.diagnostics[0].message
-

@@ -1,6 +1,6 @@
 """Which properties force a replacement on GCP, from Google's discovery documents and pulumi-gcp itself.
 
-``python -m support.simulated_gcp_replacements`` (in ``tests/``) writes the table that the simulated GCP reads.
+``python -m support.simulated_gcp_replacements`` (in ``tests/``) writes the table that the simulated GCP has.
 """
 
 import inspect
