@@ -6,6 +6,7 @@ from mlcloud.embedded.records import Properties
 from mlcloud.simulated.cloud import Facts, Function, digits
 
 _NUMBER_DIGITS = 12
+_COMPUTE = "https://www.googleapis.com/compute/v1/"
 
 
 def number_of(project: str) -> str:
@@ -65,9 +66,34 @@ def _logging_settings(facts: Facts, arguments: Properties) -> Properties:
     }
 
 
+def _subnetwork(facts: Facts, arguments: Properties) -> Properties:
+    """A subnet by its full name, in a network that is called after the part of its name before a hyphen."""
+    link = str(arguments.get("selfLink") or "")
+    parts = link.split("/")
+    project, region, name = (parts[-5], parts[-3], parts[-1]) if len(parts) > 5 else (facts.account, "", link)
+    network = f"{_COMPUTE}projects/{project}/global/networks/{name.split('-', maxsplit=1)[0]}"
+    return {
+        "description": "",
+        "gatewayAddress": "10.0.0.1",
+        "id": link,
+        "internalIpv6Prefix": "",
+        "ipCidrRange": "10.0.0.0/24",
+        "ipv6CidrRange": "",
+        "name": name,
+        "network": network,
+        "privateIpGoogleAccess": True,
+        "project": project,
+        "region": region or facts.region,
+        "secondaryIpRanges": [],
+        "selfLink": f"{_COMPUTE}{link}",
+        "subnetworkId": int(number_of(name)),
+    }
+
+
 FUNCTIONS: Mapping[str, Function] = {
     "gcp:organizations/getClientConfig:getClientConfig": _client_config,
     "gcp:organizations/getProject:getProject": _project,
     "gcp:storage/getProjectServiceAccount:getProjectServiceAccount": _storage_agent,
+    "gcp:compute/getSubnetwork:getSubnetwork": _subnetwork,
     "gcp:logging/getProjectSettings:getProjectSettings": _logging_settings,
 }
