@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 from support.markdown import ROOT
-from support.simulated_stack import AWS_SDK
 from support.stack_plan import plan_of
 
 STACKS = ["gcp-dev", "gcp-prod"]
@@ -299,7 +298,6 @@ def test_type_tokens_are_those_that_a_hosted_component_has(stack: str) -> None:
     assert all(token.startswith("mlcloud:index:Gcp") or token == "pulumi:pulumi:Stack" for token in tokens)
 
 
-@AWS_SDK
 def test_the_image_is_made_of_what_the_dockerfile_copies() -> None:
     from mlcloud.gcp.settings_args import IMAGE_SOURCES
 

@@ -10,9 +10,6 @@ from mlcloud.embedded.project import Project
 from mlcloud.embedded.secrets import Passphrase
 from mlcloud.simulated import providers_for
 from mlcloud.simulated.gcp.replacements import is_known
-from support.simulated_stack import AWS_SDK
-
-pytestmark = AWS_SDK
 
 ROOT = Path(__file__).resolve().parents[2]
 STACKS = ["gcp-dev", "gcp-prod"]

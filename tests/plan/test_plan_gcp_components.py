@@ -10,9 +10,6 @@ from mlcloud.provider.server import make_servicer
 from mlcloud.simulated import providers_for
 from support.markdown import ROOT, blocks
 from support.plan import plan
-from support.simulated_stack import AWS_SDK
-
-pytestmark = AWS_SDK
 
 GUIDE = ROOT / "docs" / "guides" / "gcp.md"
 EXAMPLES = {block.heading: block.text for block in blocks(GUIDE) if block.language == "python"}

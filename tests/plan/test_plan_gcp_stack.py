@@ -14,9 +14,6 @@ from mlcloud.provider.engine import Engine
 from mlcloud.provider.server import make_servicer
 from mlcloud.simulated import providers_for
 from support.plan import plan
-from support.simulated_stack import AWS_SDK
-
-pytestmark = AWS_SDK
 
 ROWS = "age,bought\n" + "".join(f"{age},{'yes' if age > 40 else 'no'}\n" for age in range(20, 60))
 IMAGE = f"europe-west4-docker.pkg.dev/team-123456/images/trainer@sha256:{'0' * 64}"

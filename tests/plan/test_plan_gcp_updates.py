@@ -19,9 +19,7 @@ from mlcloud.gcp.scaling import InstanceScaling
 from mlcloud.gcp.storage import GcpStorage, GcpStorageArgs
 from mlcloud.gcp.watches import InstanceWatch
 from mlcloud.simulated import providers_for
-from support.simulated_stack import AWS_SDK, SimulatedStack
-
-pytestmark = AWS_SDK
+from support.simulated_stack import SimulatedStack
 
 SCOPE = Scope(
     project="shop",

@@ -334,6 +334,7 @@ def test_a_cloud_needs_a_region_and_has_no_port():
     assert set(found) == {"mlcloud:region", "mlcloud:endpoint.port"}
 
 
+SUBNET = "projects/p-1234/regions/europe-west4/subnetworks/s"
 GCP: dict[str, Any] = {
     "cloud": "gcp",
     "region": "europe-west4",
@@ -346,7 +347,7 @@ def test_gcp_refuses_what_it_does_not_have_all_at_once():
         **GCP,
         endpoint={"capacity": {"kind": "serverless"}},
         cluster={"accelerator": "L4", "spot": True},
-        network={"kind": "existing", "subnets": ["a"], "security_groups": ["b"]},
+        network={"kind": "existing", "subnets": [SUBNET], "security_groups": ["b"]},
         budget={"monthly": 10},
     )
     assert set(found) == {
@@ -379,7 +380,7 @@ def test_gcp_names_who_pays_and_aws_does_not():
 def test_an_existing_network_has_security_groups_on_aws_and_none_on_gcp():
     network = {"kind": "existing", "subnets": ["a"]}
     assert only_problem(**CLOUD, network=network).path == "mlcloud:network.security_groups"
-    assert read(**GCP, network=network).network is not None
+    assert read(**GCP, network={**network, "subnets": [SUBNET]}).network is not None
 
 
 def test_most_servers_are_not_fewer_than_the_fewest():

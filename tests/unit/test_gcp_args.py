@@ -1,12 +1,10 @@
 """What GCP's components refuse before anything is declared, and what their arguments decide."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
 from mlcloud.core.args import TrainingArgs
-from mlcloud.core.context import StackContext
 from mlcloud.core.errors import ArgsError, UserError
 from mlcloud.core.scope import Scope
 from mlcloud.core.settings import AllAtOnce, Canary, Linear, Settings
@@ -169,14 +167,6 @@ def settings(**keys: Any) -> Settings:
         "training": {"estimator": "svm", "target": "y"},
     }
     return Settings.model_validate({**given, **keys})
-
-
-def test_a_stack_refuses_data_that_it_cannot_name_by_its_hash(tmp_path: Path):
-    from mlcloud.gcp.stack import build
-
-    found = settings(data={"path": "gs://bucket/a.csv"})
-    with pytest.raises(UserError, match="Name a file"):
-        build(found, StackContext.of(found, project="p", stack="s", root=tmp_path))
 
 
 def test_apis_follow_from_what_the_settings_ask_for():

@@ -21,9 +21,6 @@ from support.simulated_gcp_replacements import (
     path_of,
     table,
 )
-from support.simulated_stack import AWS_SDK
-
-pytestmark = AWS_SDK
 
 
 def test_the_table_is_what_the_documents_call_immutable() -> None:

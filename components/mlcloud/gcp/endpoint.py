@@ -20,12 +20,11 @@ from mlcloud.gcp.models import ServedModel
 from mlcloud.gcp.placement import Placement
 from mlcloud.gcp.prefixes import vertex_prefix
 from mlcloud.gcp.resources import VertexModelDeployment
+from mlcloud.gcp.rollouts import rollout_problem
 from mlcloud.gcp.scaling import InstanceScaling
 
 # In prod the old machines stay so long after the traffic has moved: a rollback then is a matter of seconds.
 _PROD_WAIT_S: Final = 300
-# The share with which our deployment tries a new version, in percent: a linear step is 10 to 50.
-_SHARES: Final = {"canary": (1, 50), "linear": (10, 50)}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +75,7 @@ class GcpEndpointArgs:
             within("channels", len(self.channels), low=1, high=16),
             within("error_percent", self.error_percent, low=0, high=100),
             within("latency_p99_ms", self.latency_p99_ms, low=1e-9),
-            _rollout_problem(self.rollout),
+            rollout_problem(self.rollout),
             *(_prod_problems(self) if self.scope.is_prod else []),
         )
 
@@ -243,21 +242,6 @@ def _traffic(rollout: Rollout, *, prod: bool) -> tuple[int | None, int | None, f
             return None, int(rollout.step_percent), rollout.wait_minutes * 60
         case AllAtOnce():
             return None, None, _PROD_WAIT_S if prod else 0
-
-
-def _rollout_problem(rollout: Rollout) -> Problem | None:
-    if isinstance(rollout, AllAtOnce):
-        return None
-    share = rollout.percent if isinstance(rollout, Canary) else rollout.step_percent
-    low, high = _SHARES[rollout.kind]
-    if share == int(share) and low <= share <= high:
-        return None
-    return Problem(
-        path="rollout",
-        value=share,
-        allowed=f"whole percents from {low} to {high}: Vertex AI splits traffic by no others",
-        fix=f"write {min(max(low, round(share)), high)}",
-    )
 
 
 def _prod_problems(args: GcpEndpointArgs) -> list[Problem | None]:

@@ -1,7 +1,7 @@
 """The whole stack on GCP, in the order in which the data flows."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -48,17 +48,13 @@ def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
 def _data_file(settings: Settings, context: StackContext) -> DataFile | None:
     if settings.data is None or settings.training is None:
         return None
-    if "://" in settings.data.path and not settings.data.path.startswith("file://"):
-        raise UserError(
-            f"mlcloud:data.path = {settings.data.path!r}: stacks on gcp train on files of the project. "
-            "Name a file; it is uploaded under its hash, so that the run knows what it was trained on."
-        )
-    return check_data_file(
+    data = check_data_file(
         context.file(settings.data.path),
         target=settings.training.target,
         task=settings.training.implied_task,
         file_format=settings.data.format,
     )
+    return replace(data, path=context.as_declared(data.path))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -38,7 +38,7 @@ _AWS: Final = ("aws",)
 _GCP: Final = ("gcp",)
 CLOUDS: Final = ("aws", "gcp", "azure")
 # Where training data is a file of the project: an object elsewhere may change under its name.
-DATA_IS_A_FILE: Final = ("aws",)
+DATA_IS_A_FILE: Final = ("aws", "gcp")
 
 REFUSED: Final[tuple[Refused, ...]] = (
     Refused(

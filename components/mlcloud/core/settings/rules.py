@@ -18,7 +18,10 @@ URI_SCHEMES: Final[Mapping[str, tuple[str, ...]]] = {
 }
 
 # What one cloud alone cannot have is told by a module of that cloud, which loads no package of it.
-_RULES_OF: Final[Mapping[str, str]] = {"aws": "mlcloud.aws.settings_rules"}
+_RULES_OF: Final[Mapping[str, str]] = {
+    "aws": "mlcloud.aws.settings_rules",
+    "gcp": "mlcloud.gcp.settings_rules",
+}
 
 
 class Given:
@@ -188,18 +191,6 @@ def _an_existing_network_is_whole(given: Given) -> Iterator[Problem]:
         yield given.problem("network.security_groups", allowed="1 to 5 security groups on aws", fix=fix)
 
 
-def _gcp_needs_what_its_credentials_do_not_say(given: Given) -> Iterator[Problem]:
-    if given.get("cloud", "local") != "gcp":
-        return
-    if given.is_set("budget") and not given.is_set("budget.billing_account"):
-        fix = "add the account that pays: `gcloud billing accounts list` shows yours"
-        yield given.problem("budget.billing_account", allowed="a billing account on gcp", fix=fix)
-    if not given.get("monitoring.notify", ()):
-        fix = "add `monitoring: {notify: [you@example.com]}`"
-        allowed = "1 to 16 addresses on gcp: an alert without a receiver tells nobody"
-        yield given.problem("monitoring.notify", allowed=allowed, fix=fix)
-
-
 def _uris_are_of_this_cloud(given: Given) -> Iterator[Problem]:
     cloud = str(given.get("cloud", "local"))
     schemes = URI_SCHEMES.get(cloud)
@@ -239,7 +230,6 @@ _RULES: Final[tuple[Callable[[Given], Iterator[Problem]], ...]] = (
     _most_is_not_less_than_fewest,
     _a_cluster_needs_a_network,
     _an_existing_network_is_whole,
-    _gcp_needs_what_its_credentials_do_not_say,
     _uris_are_of_this_cloud,
     _the_format_is_known,
 )
