@@ -8,6 +8,7 @@ import pytest
 from mlcloud.core.errors import UserError
 from mlcloud.core.operations import operations_of
 from mlcloud.gcp import operations
+from mlcloud.gcp.descriptions import description
 from mlcloud.provider.gcp.clients import Clients, GcpError
 
 ENDPOINT = "projects/shop-123456/locations/europe-west4/endpoints/shop-1a2b3c4"
@@ -21,6 +22,8 @@ OUTPUTS = {
     "training_logs": 'resource.type="ml_job" AND resource.labels.job_id="7"',
     "model_uri": "gs://shop-models/models/abc/",
     "model_version": "0a1b2c3d4e5f",
+    "model_sha256": "ab" * 32,
+    "model_id": "projects/shop-123456/locations/europe-west4/models/shop",
 }
 HOST = "shop-1a2b3c4.europe-west4-123.prediction.vertexai.goog"
 PUBLIC = {"name": ENDPOINT, "dedicatedEndpointDns": HOST, "trafficSplit": {"7": 100}, "deployedModels": []}
@@ -200,6 +203,30 @@ def test_a_manifest_without_a_row_is_told(google: Google, content: bytes) -> Non
     }
     with pytest.raises(UserError, match="holds no row"):
         operations.sample(OUTPUTS)
+
+
+def test_versions_are_listed_latest_first_with_what_they_tell_of_themselves(google: Google) -> None:
+    def version(number: int, sha256: str, told: str) -> dict[str, Any]:
+        env = {"MLCLOUD_MODEL_SHA256": sha256, "MLCLOUD_MODEL_VERSION": f"v{number}"}
+        return {
+            "versionId": str(number),
+            "versionAliases": ["default"] if number == 2 else [],
+            "versionCreateTime": f"2026-01-0{number}T00:00:00.5Z",
+            "versionDescription": told,
+            "artifactUri": f"gs://shop-models/models/{number}/",
+            "containerSpec": {"env": [{"name": name, "value": value} for name, value in env.items()]},
+        }
+
+    told = description({"version": "v2", "metrics": {"r2": 0.91, "rmse": 1e-07}})
+    versions = [version(1, "cd" * 32, "v1"), version(2, "ab" * 32, told)]
+    google.answers = {f"v1/{OUTPUTS['model_id']}:listVersions": {"models": versions}}
+    latest, first = operations.models(OUTPUTS)
+    assert (latest.label, latest.stage, latest.is_live) == ("v2", "default", True)
+    assert latest.metrics == {"r2": 0.91, "rmse": 1e-07}
+    assert latest.created.tzinfo is not None
+    assert (first.label, first.uri, first.is_live, first.metrics) == (
+        *("v1", "gs://shop-models/models/1/", False, {}),
+    )
 
 
 def test_a_stack_that_is_not_up_is_told() -> None:

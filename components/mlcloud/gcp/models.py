@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import pulumi
 
@@ -11,6 +11,7 @@ from mlcloud.core.context import label
 from mlcloud.core.errors import ABSENT, Problem
 from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
+from mlcloud.gcp.descriptions import description
 from mlcloud.gcp.resources import VertexModel
 
 # What the container answers (docs/guides/container.md).
@@ -151,7 +152,7 @@ class GcpModel(pulumi.ComponentResource):
             startup_s=args.startup_s,
             kms_key_name=args.key_name,
             display_name=scope.name("gcp-display-name", model.name),
-            description=pulumi.Output.all(version=model.label, metrics=args.metrics).apply(_description),
+            description=pulumi.Output.all(version=model.label, metrics=args.metrics).apply(description),
             labels={**scope.tags, "mlcloud-version": model.label.apply(label)},
             opts=child_options(
                 self,
@@ -166,9 +167,3 @@ class GcpModel(pulumi.ComponentResource):
         self.uri = pulumi.Output.from_input(model.uri)
         self.sha256 = pulumi.Output.from_input(model.sha256)
         self.register_outputs({"version": self.version, "uri": self.uri, "sha256": self.sha256})
-
-
-def _description(known: Mapping[str, Any]) -> str:
-    metrics: Mapping[str, float] = known["metrics"] or {}
-    told = ", ".join(f"{name} {value:.6g}" for name, value in sorted(metrics.items()))
-    return f"{known['version']}: {told}" if told else str(known["version"])

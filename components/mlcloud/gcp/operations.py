@@ -1,4 +1,4 @@
-"""Predict, status and logs of a stack on GCP, by Google's REST APIs and the default credentials."""
+"""Predict, status, models and logs of a stack on GCP, by Google's REST APIs and the default credentials."""
 
 import csv
 import io
@@ -9,7 +9,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 from mlcloud.core.errors import UserError
-from mlcloud.core.operations import EndpointStatus, Prediction, Sample
+from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample
+from mlcloud.gcp.descriptions import metrics_in
 from mlcloud.gcp.metric_types import ENDPOINT_RESOURCE, REPLICAS_TYPE, RESPONSE_TYPES
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.gcp import model_folder
@@ -183,6 +184,34 @@ def _points(series: Mapping[str, Any]) -> list[int]:
 
 def _time(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def models(outputs: Mapping[str, Any]) -> list[ModelVersion]:
+    """List the versions of the stack's model in Vertex AI's registry; each tells its hash and label."""
+    name = _output(outputs, "model_id")
+    try:
+        found = list(_clients(outputs).pages("aiplatform", f"v1/{name}:listVersions", "models"))
+    except ResourceError as error:
+        raise UserError(str(error)) from None
+    versions = [_version(item, outputs) for item in found]
+    return sorted(versions, key=lambda version: version.created, reverse=True)
+
+
+def _version(item: Mapping[str, Any], outputs: Mapping[str, Any]) -> ModelVersion:
+    container = cast("Mapping[str, Any]", item.get("containerSpec", {}))
+    variables = cast("list[Mapping[str, str]]", container.get("env", []))
+    env = {variable["name"]: variable.get("value", "") for variable in variables}
+    sha256 = env.get("MLCLOUD_MODEL_SHA256", "")
+    aliases = cast("list[str]", item.get("versionAliases", []))
+    return ModelVersion(
+        label=env.get("MLCLOUD_MODEL_VERSION", str(item.get("versionId", ""))),
+        stage=", ".join(aliases),
+        sha256=sha256,
+        uri=str(item.get("artifactUri", "")),
+        created=datetime.fromisoformat(str(item["versionCreateTime"])),
+        is_live=bool(sha256) and sha256 == outputs.get("model_sha256"),
+        metrics=metrics_in(str(item.get("versionDescription", ""))),
+    )
 
 
 def logs(outputs: Mapping[str, Any], *, source: str, lines: int, follow: bool) -> Iterator[str]:

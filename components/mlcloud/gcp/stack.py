@@ -326,6 +326,8 @@ class _Stack:
             "endpoint_name": endpoint.name,
             "endpoint_url": endpoint.url,
             "image_uri": self._registry.image_uri,
+            # A version's name without the version.
+            "model_id": model.id.apply(lambda version: version.partition("@")[0]),
             "model_name": model.name,
             "model_sha256": model.sha256,
             "model_uri": model.uri,
