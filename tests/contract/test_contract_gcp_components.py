@@ -217,6 +217,13 @@ def test_dev_costs_nothing_for_a_network_or_machines_that_wait() -> None:
     assert run["inputs"]["spot"] is True
 
 
+def test_prods_endpoint_goes_only_when_its_protection_was_taken_off() -> None:
+    for kind in ("AiEndpoint", "ModelDeployment"):
+        (prod,), (dev,) = resources("gcp-prod", kind), resources("gcp-dev", kind)
+        assert (prod["protect"], prod["retainOnDelete"]) == (True, False)
+        assert not dev["protect"]
+
+
 def test_prods_traffic_moves_in_steps_and_rolls_back() -> None:
     (deployment,) = resources("gcp-prod", "ModelDeployment")
     inputs = deployment["inputs"]

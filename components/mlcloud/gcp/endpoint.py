@@ -149,6 +149,7 @@ class GcpEndpoint(pulumi.ComponentResource):
             opts=child_options(
                 self,
                 environment=scope.environment,
+                serves=True,
                 # The list of projects cannot be changed, which pulumi-gcp does not know.
                 extra=pulumi.ResourceOptions(
                     ignore_changes=["trafficSplit"],
@@ -192,7 +193,7 @@ class GcpEndpoint(pulumi.ComponentResource):
             linear_step_percent=step,
             wait_s=wait_s,
             termination_wait_s=_PROD_WAIT_S if scope.is_prod else 0,
-            opts=child_options(self, environment=scope.environment),
+            opts=child_options(self, environment=scope.environment, serves=True),
         )
 
 
