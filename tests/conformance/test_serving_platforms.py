@@ -114,7 +114,7 @@ def fastest_s(server: ServerProcess, path: str) -> float:
 def test_sagemaker_finds_port_8080_and_its_model_folder_without_any_setting() -> None:
     settings = ServerSettings.from_environment({})
     assert (settings.host, settings.port) == ("0.0.0.0", 8080)  # noqa: S104 - the contract
-    assert settings.model_path == Path("/opt/ml/model")
+    assert settings.model_place == Path("/opt/ml/model")
     assert settings.requests.max_body_bytes == 6_291_456
 
 
@@ -320,10 +320,12 @@ def test_vertex_health_is_answered_within_its_probes_second(vertex_server: Serve
     assert fastest_s(vertex_server, "/v1/health") < 1
 
 
-def test_a_bucket_is_not_fetched_and_the_message_says_where_it_is_mounted() -> None:
-    message = startup_failure(None, AIP_STORAGE_URI="gs://bucket/model")
+@pytest.mark.parametrize("address", ["http://host/model", "gs://bucket", "s3://bucket/../model"])
+def test_what_is_no_path_and_no_address_of_an_object_is_refused_by_its_variable(address: str) -> None:
+    message = startup_failure(None, AIP_STORAGE_URI=address)
     assert "AIP_STORAGE_URI" in message
-    assert "/gcs/" in message
+    assert "gs://BUCKET/KEY" in message
+    assert "mounted" in message
 
 
 # Azure ML
@@ -344,7 +346,7 @@ def test_our_own_variable_wins_over_the_platforms() -> None:
         "AIP_STORAGE_URI": "/gcs/x",
         "AZUREML_MODEL_DIR": "/z",
     }
-    assert ServerSettings.from_environment(environment).model_path == Path("/a b")
+    assert ServerSettings.from_environment(environment).model_place == Path("/a b")
 
 
 def test_all_wrong_settings_are_told_at_once() -> None:

@@ -6,13 +6,10 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from mlcloud_trainer.__main__ import main
 from mlcloud_trainer.manifest import model_hash
-from mlcloud_trainer.training.main import run
-from mlcloud_trainer.training.platforms import find_layout
 from support.trainer_runs import BREAST_CANCER, events, make_run, mixed_csv
 
 COMMAND = [sys.executable, "-m", "mlcloud_trainer", "train", "--prefix"]
@@ -72,16 +69,6 @@ def test_sigterm_ends_training_at_once_and_leaves_no_model(tmp_path):
         # All of the trees take hours.
         assert process.wait(timeout=90) == 143
     assert list(made.model_dir.iterdir()) == []
-
-
-def test_vertex_says_where_the_model_goes(tmp_path, capsys):
-    make_run(tmp_path / "ml", {"estimator": "decision_tree", "target": "grade"}, mixed_csv("grade"))
-    layout = find_layout(tmp_path / "ml", {"AIP_MODEL_DIR": str(tmp_path / "vertex" / "model")})
-    assert run(layout) == 0
-    assert (tmp_path / "vertex" / "model" / "manifest.json").exists()
-    assert not (tmp_path / "ml" / "model").exists()
-    mounted = find_layout(tmp_path, {"AIP_MODEL_DIR": "gs://bucket/a/model/"})
-    assert mounted.model_dir == Path("/gcs/bucket/a/model")
 
 
 def test_of_several_hosts_only_the_first_trains(tmp_path, capsys):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from mlcloud_trainer.manifest import Manifest
 from mlcloud_trainer.serving.artefact import read_artefact
 from mlcloud_trainer.serving.errors import BadRequestError, StartupError
+from mlcloud_trainer.serving.local_place import find_local
+from mlcloud_trainer.serving.places import Archive, Folder
 from mlcloud_trainer.serving.prediction import Labels, Prediction, class_text
 from mlcloud_trainer.serving.rows import RowReader
 from mlcloud_trainer.serving.runtimes import Runtime
@@ -59,8 +62,7 @@ def load_model(settings: ServerSettings) -> ServedModel:
         StartupError: With the reasons why this model is not served.
     """
     artefact = read_artefact(
-        settings.model_path,
-        variable=settings.model_path_variable,
+        _find(settings),
         expected_sha256=settings.model_sha256,
         max_bytes=settings.max_model_bytes,
     )
@@ -78,6 +80,16 @@ def load_model(settings: ServerSettings) -> ServedModel:
     )
     _smoke(model)
     return model
+
+
+def _find(settings: ServerSettings) -> Folder | Archive:
+    place, variable = settings.model_place, settings.model_variable
+    if isinstance(place, Path):
+        return find_local(place, variable)
+    # Imported here, as pyarrow is: a server whose model is a folder needs neither.
+    from mlcloud_trainer.serving.remote_place import find_remote
+
+    return find_remote(place, variable, settings.storage_timeout_s)
 
 
 def _runtime(manifest: Manifest, content: bytes, max_bytes: int) -> Runtime:

@@ -11,6 +11,7 @@ from typing import TypeVar
 from urllib.parse import unquote, urlsplit
 
 from mlcloud_trainer.serving.errors import StartupError
+from mlcloud_trainer.storage import DEFAULT_LIMIT_S, Address, StorageError, parse_address
 
 Number = TypeVar("Number", int, float)
 
@@ -77,8 +78,9 @@ class ServerSettings:
     """Everything the server is told from outside.
 
     Attributes:
-        model_path: A model folder, or one archive of it.
-        model_path_variable: Where `model_path` came from, for messages.
+        model_place: A model folder, or one archive of it: a path, or an address of object storage.
+        model_variable: Where `model_place` came from, for messages.
+        storage_timeout_s: Time that reading one object of the model may take.
         model_sha256: The hash that the model must have; `None` accepts any, with a warning.
         model_name: The name in Open Inference Protocol v2 routes.
         model_version: The label in `x-model-version`; `None` means the first 12 characters of the hash.
@@ -94,8 +96,9 @@ class ServerSettings:
         connections: Limits of connections and waiting work.
     """
 
-    model_path: Path
-    model_path_variable: str
+    model_place: Path | Address
+    model_variable: str
+    storage_timeout_s: float = DEFAULT_LIMIT_S
     model_sha256: str | None = None
     model_name: str = "model"
     model_version: str | None = None
@@ -118,10 +121,11 @@ class ServerSettings:
             StartupError: With every variable that cannot be used, its value, and what is allowed.
         """
         reader = _Reader(environment)
-        path, variable = _model_location(reader)
+        place, variable = _model_place(reader)
         settings = cls(
-            model_path=path,
-            model_path_variable=variable,
+            model_place=place,
+            model_variable=variable,
+            storage_timeout_s=reader.seconds("MLCLOUD_STORAGE_TIMEOUT_S", DEFAULT_LIMIT_S),
             model_sha256=reader.matching(
                 "MLCLOUD_MODEL_SHA256", _SHA256, "64 lower-case hexadecimal digits", None
             ),
@@ -181,25 +185,25 @@ def _port(reader: _Reader) -> int:
     return DEFAULT_PORT
 
 
-def _model_location(reader: _Reader) -> tuple[Path, str]:
+def _model_place(reader: _Reader) -> tuple[Path | Address, str]:
     """The model's place: our own variable, then Vertex AI's, Azure ML's, and SageMaker's fixed folder."""
     for name in ("MLCLOUD_MODEL_URI", "AIP_STORAGE_URI", "AZUREML_MODEL_DIR"):
         value = reader.text(name)
         if value is not None:
-            return _local_path(reader, name, value), name
+            return _place(reader, name, value), name
     return Path(SAGEMAKER_MODEL_DIR), "the default of SageMaker"
 
 
-def _local_path(reader: _Reader, name: str, value: str) -> Path:
+def _place(reader: _Reader, name: str, value: str) -> Path | Address:
     parts = urlsplit(value)
     if parts.scheme == "file" and parts.netloc in ("", "localhost") and parts.path:
         return Path(unquote(parts.path))
     if parts.scheme == "" and "://" not in value:
         return Path(value)
-    reader.problems.append(
-        f"{name}: is {value!r}; the server fetches nothing over the network, it reads a folder or an archive "
-        "that is mounted: give a path or a file:// URI (a bucket gs://NAME is mounted at /gcs/NAME)"
-    )
+    try:
+        return parse_address(value)
+    except StorageError as error:
+        reader.problems.append(f"{name}: {error.problem}; or a path or a file:// URI of what is mounted")
     return Path()
 
 

@@ -14,9 +14,11 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from mlcloud_trainer.storage import DEFAULT_LIMIT_S, Address, StorageError, open_store
 from mlcloud_trainer.training.errors import TrainingError
 from mlcloud_trainer.training.folder import discard_scratch, prepare_scratch
-from mlcloud_trainer.training.platforms import Layout, find_layout, read_hyperparameters, trains_here
+from mlcloud_trainer.training.hosts import trains_here
+from mlcloud_trainer.training.platforms import Layout, find_layout, read_hyperparameters
 from mlcloud_trainer.training.progress import Progress
 
 EXIT_TERMINATED = 143
@@ -34,9 +36,16 @@ def main(arguments: Sequence[str]) -> int:
         help="folder of input/, model/, output/ (default /opt/ml)",
     )
     prefix: Path = parser.parse_args(arguments).prefix
-    layout = find_layout(prefix, os.environ)
+    try:
+        layout = find_layout(prefix, os.environ)
+    except TrainingError as error:
+        return _fail(prefix / "output" / "failure", Progress(total_steps=0), error.problems)
     _end_on_sigterm(layout)
-    return run(layout)
+    code = run(layout)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # pyarrow waits at exit for its connections to storage, also for one that will never answer.
+    os._exit(code)
 
 
 def _end_on_sigterm(layout: Layout) -> None:
@@ -58,38 +67,48 @@ def run(layout: Layout) -> int:
 
     progress = Progress(total_steps=STEPS)
     try:
-        layout.failure_file.unlink(missing_ok=True)
-        if not trains_here(layout):
+        if isinstance(layout.failure, Path):
+            layout.failure.unlink(missing_ok=True)
+        if not trains_here(layout, os.environ):
             progress.finish("Another host of this job trains; there is nothing to do on this one")
             return 0
         settings = parse_settings(read_hyperparameters(layout))
         prepare_scratch(layout.scratch_dir)
         digest = train(settings, layout, progress)
-    except TrainingError as error:
-        return _fail(layout, progress, error.problems)
-    except OSError as error:
-        return _fail(layout, progress, [f"{error.filename or 'A file'}: {error.strerror or error}"])
-    except MemoryError:
-        return _fail(
-            layout, progress, ["The data does not fit into memory; use a larger machine or fewer rows."]
-        )
     except Exception as error:  # noqa: BLE001 - the last stop: people get a message, never a traceback.
-        return _fail(
-            layout, progress, [f"Training stopped at an unexpected error, {type(error).__name__}: {error}"]
-        )
+        return _fail(layout.failure, progress, _problems(error), layout.storage_timeout_s)
     finally:
         discard_scratch(layout.scratch_dir)
-    progress.done(digest, str(layout.model_dir))
+    progress.done(digest, str(layout.model))
     return 0
 
 
-def _fail(layout: Layout, progress: Progress, problems: Sequence[str]) -> int:
+def _problems(error: Exception) -> Sequence[str]:
+    if isinstance(error, TrainingError):
+        return error.problems
+    if isinstance(error, StorageError):
+        return [error.problem]
+    if isinstance(error, OSError):
+        return [f"{error.filename or 'A file'}: {error.strerror or error}"]
+    if isinstance(error, MemoryError):
+        return ["The data does not fit into memory; use a larger machine or fewer rows."]
+    return [f"Training stopped at an unexpected error, {type(error).__name__}: {error}"]
+
+
+def _fail(
+    failure: Path | Address, progress: Progress, problems: Sequence[str], limit_s: float = DEFAULT_LIMIT_S
+) -> int:
     text = "\n".join(problems)
     progress.error(text)
     sys.stderr.write(f"Training failed: {text}\n")
     try:
-        layout.failure_file.parent.mkdir(parents=True, exist_ok=True)
-        layout.failure_file.write_text(text + "\n", encoding="utf-8")
+        if isinstance(failure, Address):
+            open_store(failure, os.environ, limit_s).write(failure, f"{text}\n".encode())
+        else:
+            failure.parent.mkdir(parents=True, exist_ok=True)
+            failure.write_text(text + "\n", encoding="utf-8")
+    except StorageError as error:
+        sys.stderr.write(f"The failure cannot be stored: {error.problem}\n")
     except OSError as error:
-        sys.stderr.write(f"The failure file {layout.failure_file} cannot be written: {error.strerror}\n")
+        sys.stderr.write(f"The failure file {failure} cannot be written: {error.strerror}\n")
     return 1

@@ -1,7 +1,8 @@
 """Where a platform puts settings and data, and where it expects the model.
 
-SageMaker's layout under a prefix (`/opt/ml` by default) is the common one; Vertex AI names the output
-folder in `AIP_MODEL_DIR`, as a `gs://` address that it also mounts under `/gcs/`. Sources:
+SageMaker's layout under a prefix (`/opt/ml` by default) is the common one. A platform that mounts nothing
+there says by variables what the files would say: AWS Batch, Vertex AI custom jobs, Azure ML command jobs.
+Vertex AI names the output folder in `AIP_MODEL_DIR`, as a `gs://` address. Sources:
 https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-running-container.html and
 https://cloud.google.com/vertex-ai/docs/training/code-requirements.
 """
@@ -9,121 +10,146 @@ https://cloud.google.com/vertex-ai/docs/training/code-requirements.
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from mlcloud_trainer.training.errors import TrainingError, listing
+from mlcloud_trainer.storage import DEFAULT_LIMIT_S, Address, StorageError, is_remote, parse_address
+from mlcloud_trainer.training.errors import TrainingError
 
-DATA_SUFFIXES = (".csv", ".parquet")
+HYPERPARAMETERS = "MLCLOUD_HYPERPARAMETERS"
+DATA = "MLCLOUD_DATA_URI"
+OUTPUT = "MLCLOUD_OUTPUT_URI"
+VERTEX_OUTPUT = "AIP_MODEL_DIR"
+TIMEOUT = "MLCLOUD_STORAGE_TIMEOUT_S"
+ARCHIVE_SUFFIX = ".tar.gz"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """The folders of one run.
+    """The places of one run.
 
     Attributes:
         config_dir: Holds hyperparameters.json, inputdataconfig.json and resourceconfig.json.
+        hyperparameters: What hyperparameters.json would hold, where a variable says it.
         data_dir: Holds one folder a channel.
-        model_dir: Where the model folder's files go.
-        failure_file: Where the reason of a failure goes.
+        data: One data file, or a folder of them, where a variable says it; then `data_dir` is not read.
+        model: Where the model folder's files go, or, in object storage, one archive of them.
+        failure: Where the reason of a failure goes.
         scratch_dir: For files that only the run needs; removed at its end.
+        storage_timeout_s: Seconds that reading or writing one object may take.
     """
 
     config_dir: Path
+    hyperparameters: str | None
     data_dir: Path
-    model_dir: Path
-    failure_file: Path
+    data: Path | Address | None
+    model: Path | Address
+    failure: Path | Address
     scratch_dir: Path
+    storage_timeout_s: float
 
 
 def find_layout(prefix: Path, environment: Mapping[str, str]) -> Layout:
-    """The layout under `prefix`; the environment's `AIP_MODEL_DIR`, when set, says where the model goes."""
-    model_dir = prefix / "model"
-    vertex = environment.get("AIP_MODEL_DIR", "")
-    if vertex:
-        model_dir = (
-            Path("/gcs") / vertex.removeprefix("gs://") if vertex.startswith("gs://") else Path(vertex)
-        )
+    """The layout under `prefix`, but for what the environment says; an empty variable counts as absent.
+
+    Raises:
+        TrainingError: With every variable that cannot be used.
+    """
+    problems: list[str] = []
+    data = _place(DATA, environment, problems)
+    model = _place(OUTPUT, environment, problems) or _place(VERTEX_OUTPUT, environment, problems)
+    timeout_s = _timeout_s(environment, problems)
+    if isinstance(model, Path) and model.name.endswith(ARCHIVE_SUFFIX):
+        problems.append(f"{OUTPUT}: is {str(model)!r}; an archive is written to object storage only")
+    if problems:
+        raise TrainingError(problems)
+    model = model or prefix / "model"
     return Layout(
         config_dir=prefix / "input" / "config",
+        hyperparameters=environment.get(HYPERPARAMETERS) or None,
         data_dir=prefix / "input" / "data",
-        model_dir=model_dir,
-        failure_file=prefix / "output" / "failure",
-        scratch_dir=model_dir / ".partial",
+        data=data,
+        model=model,
+        failure=model.beside("failure") if isinstance(model, Address) else prefix / "output" / "failure",
+        scratch_dir=_temporary_dir() if isinstance(model, Address) else model / ".partial",
+        storage_timeout_s=timeout_s,
     )
 
 
-def _read_object(path: Path, *, required: bool) -> dict[str, object]:
-    if not path.exists():
-        if required:
-            raise TrainingError(
-                f"{path}: is missing; it holds the settings of the run as one flat JSON object."
-            )
-        return {}
+def _temporary_dir() -> Path:
+    return Path(tempfile.gettempdir()) / f"mlcloud-train-{os.getpid()}"
+
+
+def _place(name: str, environment: Mapping[str, str], problems: list[str]) -> Path | Address | None:
+    text = environment.get(name, "")
+    if not text:
+        return None
+    if not is_remote(text):
+        return Path(text.removeprefix("file://"))
     try:
-        parsed: object = json.loads(path.read_bytes())
+        return parse_address(text)
+    except StorageError as error:
+        problems.append(f"{name}: {error.problem}; or a path.")
+        return None
+
+
+def _timeout_s(environment: Mapping[str, str], problems: list[str]) -> float:
+    text = environment.get(TIMEOUT, "")
+    if not text:
+        return DEFAULT_LIMIT_S
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 0 < number <= 3600:
+        problems.append(f"{TIMEOUT}: is {text!r}; allowed: seconds, more than 0, at most 3600.")
+    return number
+
+
+def read_object(text: str | bytes, where: str) -> dict[str, object]:
+    """A JSON object.
+
+    Args:
+        text: The JSON.
+        where: Where it is from, for messages.
+
+    Raises:
+        TrainingError: It is none.
+    """
+    try:
+        parsed: object = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise TrainingError(f"{path}: is not valid JSON: {error}") from None
+        raise TrainingError(f"{where}: is not valid JSON: {error}") from None
     if not isinstance(parsed, dict):
-        raise TrainingError(f"{path}: holds no JSON object.")
+        raise TrainingError(f"{where}: holds no JSON object.")
     return cast("dict[str, object]", parsed)
+
+
+def read_config(path: Path) -> dict[str, object]:
+    """A file of the platform's settings; empty where there is none.
+
+    Raises:
+        TrainingError: It is no JSON object.
+    """
+    return read_object(path.read_bytes(), str(path)) if path.exists() else {}
 
 
 def read_hyperparameters(layout: Layout) -> dict[str, object]:
     """The settings as the platform brings them: a flat map of strings.
 
     Raises:
-        TrainingError: The file is missing or no JSON object.
+        TrainingError: They are missing or no JSON object.
     """
-    return _read_object(layout.config_dir / "hyperparameters.json", required=True)
-
-
-def trains_here(layout: Layout) -> bool:
-    """Whether this host is the one that trains: the first of the job's hosts. The model needs one machine."""
-    resources = _read_object(layout.config_dir / "resourceconfig.json", required=False)
-    hosts = resources.get("hosts")
-    current = resources.get("current_host")
-    if not isinstance(hosts, list) or not isinstance(current, str):
-        return True
-    names = sorted(str(host) for host in cast("list[object]", hosts))
-    return not names or current == names[0]
-
-
-def find_data_files(layout: Layout) -> list[Path]:
-    """The data files of the channel `train`, or of the only channel there is, sorted by name.
-
-    Raises:
-        TrainingError: No channel, several without one called train, a channel that is streamed, or no data
-        file.
-    """
-    channels = _read_object(layout.config_dir / "inputdataconfig.json", required=False)
-    for name, channel in channels.items():
-        settings = cast("dict[str, object]", channel) if isinstance(channel, dict) else {}
-        if settings.get("TrainingInputMode", "File") == "Pipe":
-            raise TrainingError(f"Channel {name}: input mode Pipe is not supported; use File or FastFile.")
-    folder = _find_channel(layout.data_dir)
-    files = sorted(
-        (path for path in folder.rglob("*") if path.suffix.lower() in DATA_SUFFIXES and path.is_file()),
-        key=lambda path: path.relative_to(folder).as_posix(),
-    )
-    if not files:
-        others = listing(sorted(path.name for path in folder.iterdir()))
-        found = f" It holds: {others}." if others else " It is empty."
-        raise TrainingError(f"{folder}: holds no *.csv or *.parquet file.{found}")
-    return files
-
-
-def _find_channel(data_dir: Path) -> Path:
-    folders = sorted(path for path in data_dir.iterdir() if path.is_dir()) if data_dir.is_dir() else []
-    if data_dir / "train" in folders:
-        return data_dir / "train"
-    if len(folders) == 1:
-        return folders[0]
-    if not folders:
-        raise TrainingError(f"{data_dir}: holds no data; put the files into {data_dir / 'train'}.")
-    raise TrainingError(
-        f"{data_dir}: holds several channels ({listing(path.name for path in folders)}); call the one with "
-        "the training data `train`."
-    )
+    if layout.hyperparameters is not None:
+        return read_object(layout.hyperparameters, HYPERPARAMETERS)
+    path = layout.config_dir / "hyperparameters.json"
+    if not path.exists():
+        raise TrainingError(
+            f"{path}: is missing; it holds the settings of the run as one flat JSON object, or the variable "
+            f"{HYPERPARAMETERS} does."
+        )
+    return read_config(path)

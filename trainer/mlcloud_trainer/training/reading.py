@@ -15,9 +15,9 @@ import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
+from mlcloud_trainer.training.data_files import DataFile
 from mlcloud_trainer.training.errors import TrainingError, listing
 from mlcloud_trainer.training.untyped import library
 
@@ -68,7 +68,7 @@ class Table:
         return int(self.arrow.num_rows)
 
 
-def read_files(paths: Sequence[Path]) -> Table:
+def read_files(paths: Sequence[DataFile]) -> Table:
     """Read the files and put them under one another.
 
     Raises:
@@ -106,7 +106,7 @@ def _data_hash(hashes: Sequence[tuple[str, str]]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def _differing_columns(paths: Sequence[Path], tables: Sequence[Any]) -> list[str]:
+def _differing_columns(paths: Sequence[DataFile], tables: Sequence[Any]) -> list[str]:
     problems: list[str] = []
     first = list(tables[0].column_names)
     for path, table in zip(paths, tables, strict=True):
@@ -121,7 +121,7 @@ def _differing_columns(paths: Sequence[Path], tables: Sequence[Any]) -> list[str
     return problems
 
 
-def _concatenate(paths: Sequence[Path], tables: Sequence[Any]) -> Any:
+def _concatenate(paths: Sequence[DataFile], tables: Sequence[Any]) -> Any:
     pyarrow = library("pyarrow")
     names = tables[0].column_names
     try:

@@ -21,16 +21,19 @@ from mlcloud_trainer.manifest import (
     dump_manifest,
     model_hash,
 )
+from mlcloud_trainer.storage import Address
 from mlcloud_trainer.training.columns import Column, infer_columns
+from mlcloud_trainer.training.data_files import find_data_files
 from mlcloud_trainer.training.errors import TrainingError
 from mlcloud_trainer.training.estimators import build_estimator, parameter_problems, task_problem
 from mlcloud_trainer.training.evaluation import Evaluation, evaluate_classifier, evaluate_regressor
 from mlcloud_trainer.training.features import Features, choose_features
 from mlcloud_trainer.training.folder import file_entry, write_folder
+from mlcloud_trainer.training.model_objects import write_objects
 from mlcloud_trainer.training.onnx_graph import write_onnx
 from mlcloud_trainer.training.parity import OnnxCandidate, check_parity
 from mlcloud_trainer.training.pipeline import STRINGS, build_pipeline, fit_pipeline, group_columns
-from mlcloud_trainer.training.platforms import Layout, find_data_files
+from mlcloud_trainer.training.platforms import Layout
 from mlcloud_trainer.training.predictor import Answers, ask_onnx, ask_pipeline, onnx_session
 from mlcloud_trainer.training.progress import Progress
 from mlcloud_trainer.training.reading import Table, read_files
@@ -81,6 +84,7 @@ def train(settings: TrainingSettings, layout: Layout, progress: Progress) -> str
 
     Raises:
         TrainingError: With every problem of the data or the settings.
+        StorageError: Data cannot be read from object storage, or the model not written there.
     """
     prepared = _prepare(settings, layout, progress)
     fitted = _fit(settings, prepared, progress)
@@ -102,7 +106,10 @@ def train(settings: TrainingSettings, layout: Layout, progress: Progress) -> str
             layout.scratch_dir,
         )
         files = {**exported.files, "report.html": report, "manifest.json": content}
-        write_folder(layout.model_dir, layout.scratch_dir, files)
+        if isinstance(layout.model, Address):
+            write_objects(layout.model, files, layout.storage_timeout_s)
+        else:
+            write_folder(layout.model, layout.scratch_dir, files)
     return digest
 
 
