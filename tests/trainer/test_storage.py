@@ -95,7 +95,7 @@ def test_what_is_denied_names_the_permission(opened: Opened, action: str, words:
 
 def test_a_storage_that_does_not_answer_is_given_up_in_time(opened: Opened) -> None:
     opened.server.stalled = True
-    store = Store(filesystem=opened.store.filesystem, limit_s=0.5)
+    store = open_store(opened.at("a"), opened.server.variables, limit_s=0.5)
     started = time.monotonic()
     with pytest.raises(StorageError, match=r"longer than 0.5 s \(MLCLOUD_STORAGE_TIMEOUT_S\) to read"):
         store.read(opened.at("a"), 10)

@@ -40,17 +40,21 @@ class StoredObject:
     size: int
 
 
-@dataclass(frozen=True, kw_only=True)
 class Store:
-    """The objects of one bucket's service.
+    """The objects of one address's service."""
 
-    Attributes:
-        filesystem: pyarrow's.
-        limit_s: Seconds that one object, or one listing, may take.
-    """
+    def __init__(self, connect: Callable[[], Any], limit_s: float) -> None:
+        """Give what makes pyarrow's filesystem, and the seconds that one object, or one listing, may take."""
+        self._connect = connect
+        self._limit_s = limit_s
+        self._known: Any = None
 
-    filesystem: Any
-    limit_s: float
+    @property
+    def _filesystem(self) -> Any:
+        # Made within the time limit, too: it may ask for a region, and waits for calls that hang.
+        if self._known is None:
+            self._known = self._connect()
+        return self._known
 
     def read(self, address: Address, most: int) -> bytes:
         """The bytes of an object.
@@ -64,7 +68,7 @@ class Store:
             content = bytearray()
             # A stream: asking an open file for its size would hold up every other thread (pyarrow keeps the
             # interpreter's lock meanwhile). Without `compression` it would unpack what is called *.gz.
-            with self.filesystem.open_input_stream(address.path, compression=None) as stream:
+            with self._filesystem.open_input_stream(address.path, compression=None) as stream:
                 while part := stream.read(_CHUNK_BYTES):
                     content += part
                     if len(content) > most:
@@ -79,9 +83,9 @@ class Store:
         Raises:
             StorageError: It cannot be listed, in time, or holds more than `MOST_LISTED` objects.
         """
-        fs = library("pyarrow.fs")
 
         def work() -> list[StoredObject]:
+            fs = library("pyarrow.fs")
             selector = fs.FileSelector(folder.path, recursive=True, allow_not_found=True)
             return [
                 StoredObject(
@@ -89,7 +93,7 @@ class Store:
                     relative=info.path.removeprefix(f"{folder.path}/"),
                     size=int(info.size),
                 )
-                for info in self.filesystem.get_file_info(selector)
+                for info in self._filesystem.get_file_info(selector)
                 # A name that ends in a slash is how consoles draw an empty folder.
                 if info.type == fs.FileType.File and not info.path.endswith("/")
             ]
@@ -110,7 +114,7 @@ class Store:
 
         def work() -> None:
             # Without `compression` pyarrow compresses what is called *.gz once more.
-            stream = self.filesystem.open_output_stream(address.path, compression=None, metadata=metadata)
+            stream = self._filesystem.open_output_stream(address.path, compression=None, metadata=metadata)
             stream.write(content)
             # Only closing makes the object: a write that failed leaves none.
             stream.close()
@@ -131,12 +135,12 @@ class Store:
         # A daemon: one that hangs in a connection keeps no process alive.
         thread = threading.Thread(target=run, name=f"storage-{action}", daemon=True)
         thread.start()
-        thread.join(self.limit_s)
+        thread.join(self._limit_s)
         if done:
             return done[0]
         if not failed:
             raise StorageError(
-                f"{address}: took longer than {self.limit_s:g} s (MLCLOUD_STORAGE_TIMEOUT_S) to {action}; "
+                f"{address}: took longer than {self._limit_s:g} s (MLCLOUD_STORAGE_TIMEOUT_S) to {action}; "
                 "is there a way from here to the storage: a route, an endpoint in the private network?"
             )
         raise explained(action, address, failed[0]) from None
@@ -150,7 +154,5 @@ def open_store(address: Address, environment: Mapping[str, str], limit_s: float 
         environment: Says which endpoint and which credentials; see docs/guides/container.md.
         limit_s: Seconds that one object, or one listing, may take.
 
-    Raises:
-        StorageError: The environment has what cannot be used, or pyarrow is not installed.
     """
-    return Store(filesystem=filesystem_for(address, environment), limit_s=limit_s)
+    return Store(lambda: filesystem_for(address, environment), limit_s)
