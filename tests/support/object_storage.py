@@ -50,6 +50,7 @@ class ObjectStorage:
 
     def __init__(self) -> None:
         self.requests: list[tuple[str, str]] = []
+        self.callers: list[str] = []
         self.denied = False
         self.stalled = False
         self._released = threading.Event()
@@ -92,6 +93,7 @@ class ObjectStorage:
 
     def _gate(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         self.requests.append((environ["REQUEST_METHOD"], unquote(environ["PATH_INFO"])))
+        self.callers.append(environ.get("HTTP_AUTHORIZATION", ""))
         if self.stalled:
             self._released.wait(60)
         if self.denied:

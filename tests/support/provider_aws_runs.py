@@ -50,7 +50,12 @@ def trainings(cloud: aws.Cloud, inputs: dict[str, Any]) -> int:
 
 def write_log(cloud: aws.Cloud, name: str, lines: Sequence[object]) -> None:
     """What the trainer writes as the first host of a job: JSON line by line."""
-    logs, group, stream = cloud.backend("logs"), "/aws/sagemaker/TrainingJobs", f"{name}/algo-1-1"
+    write_stream(cloud, "/aws/sagemaker/TrainingJobs", f"{name}/algo-1-1", lines)
+
+
+def write_stream(cloud: aws.Cloud, group: str, stream: str, lines: Sequence[object]) -> None:
+    """What a container writes into a log stream: JSON line by line."""
+    logs = cloud.backend("logs")
     if group not in logs.groups:
         logs.create_log_group(group, {})
     logs.create_log_stream(group, stream)

@@ -1,5 +1,6 @@
 """Objects of three clouds, read, listed and written over real HTTP."""
 
+import json
 import threading
 import time
 from collections.abc import Iterator
@@ -8,7 +9,9 @@ from dataclasses import dataclass
 import pytest
 from mlcloud_trainer.storage import StorageError, Store, open_store, parse_address
 from mlcloud_trainer.storage.errors import MissingError
-from support.object_storage import SERVICES, ObjectStorage
+from support.object_storage import S3, SERVICES, ObjectStorage
+from werkzeug.serving import make_server
+from werkzeug.wrappers import Response
 
 
 @dataclass(frozen=True)
@@ -104,3 +107,34 @@ def test_a_storage_that_does_not_answer_is_given_up_in_time(opened: Opened) -> N
     for thread in threading.enumerate():
         if thread.name.startswith("storage-"):
             thread.join(30)
+
+
+def test_a_jobs_role_is_found_where_ecs_offers_its_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a container of AWS Batch: no keys, but an address that gives some."""
+    role = {
+        "AccessKeyId": "TASKROLE",
+        "SecretAccessKey": "x",
+        "Token": "t",
+        "Expiration": "2999-01-01T00:00:00Z",
+    }
+    server = S3()
+    server.put("a", b"hello")
+    offered = make_server("127.0.0.1", 0, Response(json.dumps(role), content_type="application/json"))
+    thread = threading.Thread(target=offered.serve_forever, daemon=True)
+    thread.start()
+    given = {key: value for key, value in server.variables.items() if "KEY" not in key}
+    given["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"http://127.0.0.1:{offered.server_port}/role"
+    given |= {"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null"}
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    try:
+        address = parse_address(server.address("a"))
+        assert open_store(address, given).read(address, 10) == b"hello"
+        assert all("Credential=TASKROLE/" in caller for caller in server.callers)
+    finally:
+        offered.shutdown()
+        thread.join(10)
+        offered.server_close()
+        server.close()

@@ -98,7 +98,7 @@ def test_without_waiting_the_job_is_submitted_and_a_later_update_takes_its_model
         run.create(submitted)
     run.adopt(submitted, refused.value)
     assert run.outputs["status"] == "in-progress"
-    with pytest.raises(RefusedError, match="InProgress: the next update takes it"):
+    with pytest.raises(RefusedError, match="is running: the next update takes it"):
         run.read()
     assert run.kinds(submitted) == {"status": "UPDATE"}
     assert run.update(submitted)["status"] == "published"

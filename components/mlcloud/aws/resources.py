@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
+from mlcloud.provider.aws import batch_training_run as _batch_training_run
 from mlcloud.provider.aws import endpoint as _endpoint
 from mlcloud.provider.aws import endpoint_revision as _endpoint_revision
 from mlcloud.provider.aws import training_run as _training_run
@@ -85,6 +86,63 @@ class TrainingRun(ProviderResource):
             "tags": tags,
         }
         super().__init__(_training_run.TrainingRun, resource_name, inputs, opts)
+
+
+class BatchTrainingRun(ProviderResource):
+    """Trains a model on the Batch queue once for the same name, data and hyperparameters, behind a gate."""
+
+    run_name: pulumi.Output[str] = pulumi.property("runName")
+    region: pulumi.Output[str]
+    run_arn: pulumi.Output[str] = pulumi.property("runArn")
+    logs: pulumi.Output[str]
+    status: pulumi.Output[str]
+    model_uri: pulumi.Output[str] = pulumi.property("modelUri")
+    model_sha256: pulumi.Output[str] = pulumi.property("modelSha256")
+    metrics: pulumi.Output[dict[str, float]]
+    report: pulumi.Output[str]
+    duration_s: pulumi.Output[float] = pulumi.property("durationS")
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        name: pulumi.Input[str],
+        region: pulumi.Input[str],
+        data_uri: pulumi.Input[str],
+        data_sha256: pulumi.Input[str],
+        hyperparameters: pulumi.Input[Mapping[str, pulumi.Input[str]]],
+        job_queue: pulumi.Input[str],
+        job_definition: pulumi.Input[str],
+        log_group: pulumi.Input[str],
+        models_bucket: pulumi.Input[str],
+        gate: pulumi.Input[Mapping[str, pulumi.Input[float]]] | None = None,
+        timeout_s: pulumi.Input[float] | None = None,
+        wait: pulumi.Input[bool] | None = None,
+        output_uri: pulumi.Input[str] | None = None,
+        nodes: pulumi.Input[int] | None = None,
+        kms_key_arn: pulumi.Input[str] | None = None,
+        tags: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {
+            "name": name,
+            "region": region,
+            "data_uri": data_uri,
+            "data_sha256": data_sha256,
+            "hyperparameters": hyperparameters,
+            "job_queue": job_queue,
+            "job_definition": job_definition,
+            "log_group": log_group,
+            "models_bucket": models_bucket,
+            "gate": gate,
+            "timeout_s": timeout_s,
+            "wait": wait,
+            "output_uri": output_uri,
+            "nodes": nodes,
+            "kms_key_arn": kms_key_arn,
+            "tags": tags,
+        }
+        super().__init__(_batch_training_run.BatchTrainingRun, resource_name, inputs, opts)
 
 
 class EndpointRevision(ProviderResource):

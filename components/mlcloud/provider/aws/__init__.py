@@ -8,8 +8,9 @@ if TYPE_CHECKING:
 
 def resources() -> "list[Resource[Any, Any]]":
     """One of each kind. None of them imports boto3 before an operation needs it."""
+    from mlcloud.provider.aws.batch_training_run import BatchTrainingRun
     from mlcloud.provider.aws.endpoint import Endpoint
     from mlcloud.provider.aws.endpoint_revision import EndpointRevision
     from mlcloud.provider.aws.training_run import TrainingRun
 
-    return [TrainingRun(), EndpointRevision(), Endpoint()]
+    return [TrainingRun(), BatchTrainingRun(), EndpointRevision(), Endpoint()]

@@ -93,3 +93,14 @@ def tags(value: Mapping[str, str]) -> str | None:
             "spaces and _.:/=+-@, and does not begin with `aws:`."
         )
     return None if len(value) <= 50 else f"{len(value)} are too many: at most 50."
+
+
+def batch_arn(kind: str) -> Callable[[str], str | None]:
+    """The ARN of a thing of Batch's: `job-queue` or `job-definition`."""
+
+    def check(value: str) -> str | None:
+        if re.fullmatch(rf"arn:aws[a-z\-]*:batch:[a-z0-9\-]+:\d{{12}}:{kind}/[A-Za-z0-9_\-]+(:\d+)?", value):
+            return None
+        return f'"{value}" is not the ARN of a {kind}: arn:aws:batch:<region>:<account>:{kind}/<name>.'
+
+    return check

@@ -1,4 +1,4 @@
-"""Inputs and outputs of a training run on SageMaker."""
+"""Inputs of a training run on SageMaker."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -90,32 +90,3 @@ class TrainingRunInputs:
     network_isolation: bool = True
     encrypt_between_containers: bool = False
     tags: dict[str, str] = field(default_factory=dict[str, str], metadata=options(check=checks.tags))
-
-
-@dataclass(frozen=True, kw_only=True)
-class TrainingRunOutputs:
-    """What a training run offers. A run in progress, or one that failed, has no model yet.
-
-    Attributes:
-        run_name: the training job's name, which follows from the inputs.
-        region: code of the region in which it trained.
-        run_arn: the training job's ARN.
-        logs: the job's log streams in CloudWatch, `<log group>:<prefix of the streams>`.
-        status: `published`: the gate passed and the model is in the bucket; `in-progress`; `failed`.
-        model_uri: the model's `s3://` URI, an archive; it holds the hash.
-        model_sha256: SHA-256 of the model's manifest, which names the hash of every other file.
-        metrics: metrics on held-out rows, by name.
-        report: `s3://` URI of the HTML report.
-        duration_s: seconds that the training took.
-    """
-
-    run_name: str = field(metadata=options(stable=True))
-    region: str = field(metadata=options(stable=True))
-    run_arn: str = field(metadata=options(stable=True))
-    logs: str = field(metadata=options(stable=True))
-    status: str
-    model_uri: str | None = None
-    model_sha256: str | None = None
-    metrics: dict[str, float] | None = None
-    report: str | None = None
-    duration_s: float | None = None

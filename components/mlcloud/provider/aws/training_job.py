@@ -1,4 +1,4 @@
-"""A training job of SageMaker: submitted, followed with its log, stopped.
+"""A training job of SageMaker: submitted, looked at, stopped.
 
 States and their order:
 https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeTrainingJob.html.
@@ -10,20 +10,116 @@ from typing import Any, Final, cast
 
 from mlcloud.aws.instances import has_local_storage
 from mlcloud.provider.aws.clients import AwsError, Clients, tag_list
+from mlcloud.provider.aws.training_flow import Job, State, name_of, output_of
 from mlcloud.provider.aws.training_inputs import TrainingRunInputs
-from mlcloud.provider.aws.training_log import LogLines
-from mlcloud.provider.errors import Cancelled, ResourceError
+from mlcloud.provider.aws.training_log import JobLog
+from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.resource import Context
 
-ENDED: Final = ("Completed", "Failed", "Stopped")
+LOG_GROUP: Final = "/aws/sagemaker/TrainingJobs"
 _CHANNEL: Final = "train"
-# A short run is seen at once; a long one is asked about four times a minute, far below any rate limit.
-_FIRST_POLL_S: Final = 0.25
-_LONGEST_POLL_S: Final = 15.0
-_POLL_GROWTH: Final = 1.5
-# A container has two minutes between SIGTERM and SIGKILL (StopTrainingJob's reference page).
-_STOP_LIMIT_S: Final = 600.0
-_STOP_POLL_S: Final = 1.0
+_STATES: Final[dict[str, State]] = {
+    "InProgress": "running",
+    "Stopping": "stopping",
+    "Completed": "completed",
+    "Failed": "failed",
+    "Stopped": "stopped",
+}
+# Removing a record takes seconds.
+_REMOVAL_LIMIT_S: Final = 600.0
+_REMOVAL_POLL_S: Final = 1.0
+
+
+def logs_of(name: str) -> str:
+    """Where a job's log is in CloudWatch."""
+    return f"{LOG_GROUP}:{name}/"
+
+
+class SageMakerJobs:
+    """The training job of a run, which bears the run's name."""
+
+    def __init__(self, context: Context, clients: Clients, name: str, new: TrainingRunInputs | None) -> None:
+        """Take `new` as what is submitted; a run that is only looked at or ended needs none."""
+        self._clients = clients
+        self._name = name
+        self._new = new
+        self._log = JobLog(context, clients, LOG_GROUP, self._streams)
+
+    @property
+    def title(self) -> str:
+        """What people call the job."""
+        return f"training job {self._name}"
+
+    @property
+    def logs(self) -> str:
+        """Where its log is in CloudWatch."""
+        return logs_of(self._name)
+
+    def find(self) -> Job | None:
+        """The job as SageMaker has it; None when there is none."""
+        found = describe(self._clients, self._name)
+        if found is None:
+            return None
+        state = _STATES[found["TrainingJobStatus"]]
+        return Job(
+            title=self.title,
+            arn=str(found["TrainingJobArn"]),
+            state=state,
+            by_hand=found.get("SecondaryStatus") == "Stopped",
+            artifact=str(found.get("ModelArtifacts", {}).get("S3ModelArtifacts", "")),
+            reason=failure(found, self._new) if state in ("failed", "stopped") else "",
+            duration_s=float(found.get("TrainingTimeInSeconds", 0)),
+            transitions=_transitions(found),
+        )
+
+    def submit(self) -> None:
+        """Start the job. One that is there is the same job: an answer was lost, or another update won."""
+        if self._new is None:
+            raise ResourceError(f"The {self.title} cannot be started: its inputs are not known.")
+        try:
+            self._clients.call("sagemaker", "create_training_job", **request(self._new))
+        except AwsError as error:
+            if error.code != "ResourceInUse":
+                raise
+
+    def stop(self, job: Job) -> None:
+        """Tell the job to stop; one that has ended or is gone is no error."""
+        del job
+        try:
+            self._clients.call("sagemaker", "stop_training_job", TrainingJobName=self._name)
+        except AwsError as error:
+            if not error.is_missing and error.code != "ValidationException":
+                raise
+
+    def forget(self, context: Context, job: Job) -> None:
+        """Remove the record of an ended job, so that its name can be used again."""
+        del job
+        self._clients.call("sagemaker", "delete_training_job", TrainingJobName=self._name)
+        deadline = time.monotonic() + _REMOVAL_LIMIT_S
+        while describe(self._clients, self._name) is not None:
+            if time.monotonic() > deadline:
+                raise ResourceError(
+                    f"The record of the {self.title} was deleted and is still there after "
+                    f"{_REMOVAL_LIMIT_S:g} s. Run the update again."
+                )
+            context.pause(_REMOVAL_POLL_S)
+
+    def show_log(self, job: Job) -> None:
+        """Show the trainer's new lines."""
+        del job
+        self._log.show()
+
+    def last_words(self, job: Job) -> str:
+        """What the trainer said last."""
+        del job
+        return self._log.last_words()
+
+    def _streams(self) -> list[str]:
+        """Named `<job>/<host>-<time>` (https://docs.aws.amazon.com/sagemaker/latest/dg/logging-cloudwatch.html)."""
+        answer = self._clients.call(
+            "logs", "describe_log_streams", logGroupName=LOG_GROUP, logStreamNamePrefix=f"{self._name}/"
+        )
+        return [str(stream["logStreamName"]) for stream in answer["logStreams"]]
 
 
 def describe(clients: Clients, name: str) -> dict[str, Any] | None:
@@ -36,9 +132,9 @@ def describe(clients: Clients, name: str) -> dict[str, Any] | None:
         raise
 
 
-def request(new: TrainingRunInputs, name: str) -> dict[str, Any]:
+def request(new: TrainingRunInputs) -> dict[str, Any]:
     """The parameters of `CreateTrainingJob`."""
-    output_uri = output_of(new)
+    name, output_uri = name_of(new), output_of(new)
     max_run_s = math.ceil(new.timeout_s)
     stopping: dict[str, int] = {"MaxRuntimeInSeconds": max_run_s}
     machines: dict[str, Any] = {
@@ -88,96 +184,12 @@ def request(new: TrainingRunInputs, name: str) -> dict[str, Any]:
     return found
 
 
-def output_of(new: TrainingRunInputs) -> str:
-    """The prefix under which SageMaker writes `<job>/output/model.tar.gz`."""
-    return (new.output_uri if new.output_uri is not None else f"s3://{new.models_bucket}/runs").rstrip("/")
-
-
-def submit(clients: Clients, new: TrainingRunInputs, name: str) -> None:
-    """Start the job. One that is there already is the same job: an answer was lost, or another update won."""
-    try:
-        clients.call("sagemaker", "create_training_job", **request(new, name))
-    except AwsError as error:
-        if error.code != "ResourceInUse":
-            raise
-
-
-def remove(context: Context, clients: Clients, name: str) -> None:
-    """Remove the record of an ended job, so that its name can be used again."""
-    clients.call("sagemaker", "delete_training_job", TrainingJobName=name)
-    deadline = time.monotonic() + _STOP_LIMIT_S
-    while describe(clients, name) is not None:
-        if time.monotonic() > deadline:
-            raise ResourceError(
-                f"The record of the training job {name} was deleted and is still there after "
-                f"{_STOP_LIMIT_S:g} s. Run the update again."
-            )
-        context.pause(_STOP_POLL_S)
-
-
-def follow(context: Context, clients: Clients, name: str, limit_s: float | None) -> dict[str, Any]:
-    """Show the job's progress until it ends.
-
-    Args:
-        context: shows the lines, and says when to stop: the job is then told to stop too.
-        clients: AWS.
-        name: the job's name.
-        limit_s: seconds to follow it; 0 looks once. None: to its end, which SageMaker's own limits bring.
-
-    Returns:
-        The job, which has ended, or goes on after `limit_s`.
-    """
-    deadline = math.inf if limit_s is None else time.monotonic() + limit_s
-    transitions, lines, poll_s = _Transitions(context), LogLines(context, clients, name), _FIRST_POLL_S
-    try:
-        while True:
-            found = describe(clients, name)
-            if found is None:
-                raise ResourceError(f"The training job {name} was deleted while it was followed.")
-            transitions.show(found)
-            if limit_s != 0:
-                lines.show()
-            if found["TrainingJobStatus"] in ENDED or time.monotonic() >= deadline:
-                return found
-            context.pause(poll_s)
-            poll_s = min(poll_s * _POLL_GROWTH, _LONGEST_POLL_S)
-    except Cancelled:
-        stop(clients, name)
-        raise Cancelled(f"Stopped, as asked: the training job {name} was told to stop.") from None
-
-
-def stop(clients: Clients, name: str) -> None:
-    """Tell the job to stop; one that has ended or is gone is no error."""
-    try:
-        clients.call("sagemaker", "stop_training_job", TrainingJobName=name)
-    except AwsError as error:
-        if not error.is_missing and error.code != "ValidationException":
-            raise
-
-
-def end(context: Context, clients: Clients, name: str) -> dict[str, Any] | None:
-    """Stop the job where it runs, and wait until it has; returns it, or None when there is none."""
-    deadline = time.monotonic() + _STOP_LIMIT_S
-    found = describe(clients, name)
-    if found is not None and found["TrainingJobStatus"] == "InProgress":
-        stop(clients, name)
-    while found is not None and found["TrainingJobStatus"] not in ENDED:
-        if time.monotonic() > deadline:
-            raise ResourceError(
-                f"The training job {name} was told to stop and has not after {_STOP_LIMIT_S:g} s. "
-                "Look at it in SageMaker, and run the update again."
-            )
-        context.log(f"Waiting until the training job {name} has stopped.", ephemeral=True)
-        context.pause(_STOP_POLL_S)
-        found = describe(clients, name)
-    return found
-
-
-def failure(found: dict[str, Any], new: TrainingRunInputs) -> str:
+def failure(found: dict[str, Any], new: TrainingRunInputs | None) -> str:
     """Why an ended job has no model, in words."""
     name, secondary = found["TrainingJobName"], found.get("SecondaryStatus", "")
     if secondary == "MaxRuntimeExceeded":
-        return f"The training job {name} took longer than {new.timeout_s:g} s (timeoutS) and was ended."
+        limit = "its time" if new is None else f"{new.timeout_s:g} s"
+        return f"The training job {name} took longer than {limit} (timeoutS) and was ended."
     if secondary == "MaxWaitTimeExceeded":
         return (
             f"The training job {name} did not get spare capacity in its time (maxWaitS) and was ended. "
@@ -189,18 +201,9 @@ def failure(found: dict[str, Any], new: TrainingRunInputs) -> str:
     return f"The training job {name} failed: {reason}"
 
 
-class _Transitions:
-    """Shows each change of the job's state once."""
-
-    def __init__(self, context: Context) -> None:
-        self._context = context
-        self._shown = 0
-
-    def show(self, found: dict[str, Any]) -> None:
-        """Show what is new."""
-        transitions = cast("list[dict[str, Any]]", found.get("SecondaryStatusTransitions", []))
-        for transition in transitions[self._shown :]:
-            message = str(transition.get("StatusMessage", "")).strip()
-            status = transition["Status"]
-            self._context.log(f"{status}: {message}" if message else status, ephemeral=True)
-        self._shown = len(transitions)
+def _transitions(found: dict[str, Any]) -> tuple[str, ...]:
+    lines: list[str] = []
+    for transition in cast("list[dict[str, Any]]", found.get("SecondaryStatusTransitions", [])):
+        message = str(transition.get("StatusMessage", "")).strip()
+        lines.append(f"{transition['Status']}: {message}" if message else str(transition["Status"]))
+    return tuple(lines)
