@@ -36,7 +36,12 @@ from support.stack_plan import planned
 
 STACK = "aws-dev"
 COMPONENTS = ROOT / "components" / "mlcloud"
-PROVIDER = sorted((COMPONENTS / "provider" / "aws").glob("*.py"))
+# Calls of Batch are made by runs on the cluster alone.
+PROVIDER = [
+    path
+    for path in sorted((COMPONENTS / "provider" / "aws").glob("*.py"))
+    if not path.name.startswith("batch_")
+]
 COMMANDS = [COMPONENTS / "aws" / "operations.py"]
 
 

@@ -293,6 +293,7 @@ WITHOUT: Mapping[str, str] = {
     "aws:ec2/defaultSecurityGroup:DefaultSecurityGroup": "CloudFormation cannot take over a default group",
     "aws:s3/bucketObjectv2:BucketObjectv2": "CloudFormation has no objects in buckets",
     "docker-build:index:Image": "docker builds it; only the registry sees what comes out",
+    "mlcloud:aws:BatchTrainingRun": "judged by the calls that it makes",
     "mlcloud:aws:EndpointRevision": "a name, which no call sends",
     "mlcloud:aws:TrainingRun": "judged by the calls that it makes",
 }
