@@ -23,7 +23,7 @@ def test_a_stacks_inputs_are_what_cloudformation_takes(stack: str) -> None:
 def test_a_components_inputs_are_what_cloudformation_takes(heading: str, tmp_path: Path) -> None:
     found = planned_example("aws", heading, tmp_path, config={"aws:region": REGION})
     report = judge(found["resources"], region=REGION)
-    if heading == "Training":
+    if heading in ("Training", "Training on the cluster"):
         assert not report.judged, "a training run is judged by its calls: take this exception out"
         assert report.unjudged
         return

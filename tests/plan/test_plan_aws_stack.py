@@ -105,6 +105,29 @@ def test_without_a_network_no_role_may_join_one(tmp_path: Path) -> None:
             assert "ec2:" not in entry["inputs"]["policy"]
 
 
+GPUS = {"network": {"kind": "managed"}, "cluster": {"accelerator": "A10G", "max_machines": 4}}
+
+
+def test_a_run_on_the_cluster_is_a_job_on_its_queue_and_none_of_sagemaker(tmp_path: Path) -> None:
+    training = {**TRAINED["training"], "compute": {"kind": "cluster"}}
+    resources = declared(tmp_path, **{**TRAINED, **GPUS, "training": training})
+    assert "TrainingRun" not in kinds(resources)
+    run, queue = one(resources, "BatchTrainingRun"), one(resources, "JobQueue")
+    group = next(e for e in resources if e["name"] == "cluster-logs" and "logGroup" in e["type"])
+    assert run["logGroup"] == group["inputs"]["name"] == f"/aws/batch/{queue['name']}"
+    assert run["dataUri"].endswith(one(resources, "BucketObjectv2")["key"])
+    assert run.get("nodes", 1) == 1
+    (model,) = (entry for entry in resources if entry["type"].endswith(":Model"))
+    assert any("BatchTrainingRun" in urn for urn in model["dependencies"])
+
+
+def test_a_run_on_several_machines_makes_the_clusters_jobs_multinode(tmp_path: Path) -> None:
+    training = {**TRAINED["training"], "compute": {"kind": "cluster", "nodes": 2}}
+    resources = declared(tmp_path, **{**TRAINED, **GPUS, "training": training})
+    assert one(resources, "BatchTrainingRun")["nodes"] == 2
+    assert one(resources, "JobDefinition")["type"] == "multinode"
+
+
 def test_a_serverless_endpoint_has_no_scaling(tmp_path: Path) -> None:
     resources = declared(tmp_path, **TRAINED, endpoint={"capacity": {"kind": "serverless"}})
     assert "Policy" not in {

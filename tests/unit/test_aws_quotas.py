@@ -121,6 +121,14 @@ def test_a_cluster_needs_the_processors_of_all_its_machines(
     assert "--service-code ec2" in found.fix
 
 
+def test_a_run_on_the_cluster_takes_its_machines_and_none_of_sagemakers(account: Account) -> None:
+    account.has("ec2", {"Running On-Demand G and VT instances": 99})
+    account.has("sagemaker", {ENDPOINT: 9})
+    training = {"estimator": "svm", "target": "y", "compute": {"kind": "cluster"}}
+    given = settings(training=training, cluster={"accelerator": "A10G"}, network={"kind": "managed"})
+    assert set(by_setting(check_quotas(given))) == {"cluster.max_machines", "endpoint.capacity"}
+
+
 def test_a_serverless_endpoint_needs_concurrency(account: Account) -> None:
     name = "Maximum total concurrency that can be allocated across all serverless endpoints"
     account.has("sagemaker", {name: 10, TRAINING: 9})

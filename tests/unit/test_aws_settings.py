@@ -68,6 +68,28 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ),
     ({"cluster": {"accelerator": "A10G"}}, "network.kind", "managed"),
     ({"model": {**PIN, "uri": "s3://models/a/"}}, "model.uri", "archive"),
+    (
+        {
+            "cluster": {"accelerator": "A10G", "max_machines": 2, "spot": True},
+            "network": NETWORK,
+            "training": {**TRAINED["training"], "compute": {"kind": "cluster", "nodes": 2}},
+        },
+        "cluster.spot",
+        "false",
+    ),
+    (
+        {
+            "cluster": {"accelerator": "A10G"},
+            "network": NETWORK,
+            "training": {
+                **TRAINED["training"],
+                "compute": {"kind": "cluster"},
+                "timeout_minutes": 0.5,
+            },
+        },
+        "training.timeout_minutes",
+        "set it to 1",
+    ),
 ]
 
 

@@ -3,7 +3,14 @@ from typing import Any
 
 import pytest
 from mlcloud.core.errors import ConfigError
-from mlcloud.core.settings import ExistingNetwork, ManagedNetwork, NoNetwork, load
+from mlcloud.core.settings import (
+    ClusterCompute,
+    ExistingNetwork,
+    JobCompute,
+    ManagedNetwork,
+    NoNetwork,
+    load,
+)
 
 AWS = {
     "mlcloud:cloud": "aws",
@@ -14,7 +21,8 @@ AWS = {
 
 
 def settings(**keys: Any):
-    return load({**AWS, **{f"mlcloud:{key}": json.dumps(value) for key, value in keys.items()}})
+    texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in keys.items()}
+    return load({**AWS, **{f"mlcloud:{key}": text for key, text in texts.items()}})
 
 
 def problems(**keys: Any) -> str:
@@ -43,6 +51,51 @@ def test_a_cluster_needs_a_network(network: dict[str, str] | None):
     said = problems(**keys, **({} if network is None else {"network": network}))
     assert "mlcloud:network.kind" in said
     assert settings(**keys, network={"zones": 3}).cluster is not None
+
+
+ON_CLUSTER = {"estimator": "svm", "target": "y", "compute": {"kind": "cluster"}}
+GPUS = {"cluster": {"accelerator": "A10G"}, "network": {"zones": 2}}
+
+
+def test_a_run_has_machines_of_its_own_or_those_of_the_cluster():
+    plain = settings(training={**ON_CLUSTER, "compute": {"instance_type": "ml.g5.xlarge"}}).training
+    assert plain is not None
+    assert plain.compute == JobCompute(instance_type="ml.g5.xlarge")
+    clustered = settings(**GPUS, training=ON_CLUSTER).training
+    assert clustered is not None
+    assert clustered.compute == ClusterCompute(kind="cluster", nodes=1)
+
+
+def test_each_kind_of_compute_has_keys_of_its_own():
+    compute = {"kind": "cluster", "instance_type": "ml.g5.xlarge", "instances": 2}
+    said = problems(**GPUS, training={**ON_CLUSTER, "compute": compute})
+    assert "mlcloud:training.compute.instance_type" in said
+    assert "mlcloud:training.compute.instances" in said
+    assert "mlcloud:training.compute.nodes" in problems(
+        training={**ON_CLUSTER, "compute": {"kind": "job", "nodes": 2}}
+    )
+
+
+def test_a_run_on_the_cluster_needs_a_cluster():
+    said = problems(training=ON_CLUSTER)
+    assert "mlcloud:training.compute.kind" in said
+    assert "add `cluster: {accelerator: ...}`" in said
+
+
+def test_a_run_takes_no_more_machines_than_the_cluster_has():
+    many = {**ON_CLUSTER, "compute": {"kind": "cluster", "nodes": 3}}
+    said = problems(**GPUS, training=many)
+    assert "mlcloud:training.compute.nodes = 3" in said
+    assert "at most `cluster.max_machines`, 1" in said
+    cluster = {"accelerator": "A10G", "max_machines": 3}
+    assert settings(training=many, cluster=cluster, network={"zones": 2}).training is not None
+
+
+@pytest.mark.parametrize("cloud", ["gcp", "azure"])
+def test_clouds_without_runs_on_a_cluster_refuse_them(cloud: str):
+    said = problems(**GPUS, training=ON_CLUSTER, cloud=cloud)
+    assert "mlcloud:training.compute.kind" in said
+    assert "set it to `job`" in said
 
 
 def test_local_has_neither_network_nor_cluster():

@@ -55,6 +55,11 @@ def log_group_arns(scope: Scope, groups: Sequence[str]) -> list[str]:
     return [arn(scope, "logs", f"log-group:{group}{tail}") for group in groups for tail in ("", ":*")]
 
 
+def cluster_log_group(queue_name: str) -> str:
+    """Return the name of the log group of a cluster's jobs."""
+    return f"/aws/batch/{queue_name}"
+
+
 def endpoint_log_group(endpoint_name: str) -> str:
     """Return the name of the log group that SageMaker writes an endpoint's log to."""
     return f"/aws/sagemaker/Endpoints/{endpoint_name}"

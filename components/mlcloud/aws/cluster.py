@@ -8,7 +8,7 @@ from typing import Any, Final
 import pulumi
 from pulumi_aws import batch, ec2, iam
 
-from mlcloud.aws.arns import arn, domain_of, partition_of
+from mlcloud.aws.arns import arn, cluster_log_group, domain_of, partition_of
 from mlcloud.aws.instances import (
     BATCH_FAMILIES,
     accelerator_counts,
@@ -155,7 +155,7 @@ class AwsCluster(pulumi.ComponentResource):
         )
         log_group = declare_log_group(
             f"{name}-logs",
-            name=f"/aws/batch/{scope.name('aws-batch', name)}",
+            name=cluster_log_group(scope.name("aws-batch", name)),
             scope=scope,
             retention_days=args.log_retention_days,
             key_arn=args.key_arn,

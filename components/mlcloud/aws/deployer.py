@@ -10,7 +10,14 @@ from collections.abc import Sequence
 
 import pulumi
 
-from mlcloud.aws.arns import TRAINING_LOG_GROUP, alarms_arn, arn, endpoint_log_group, log_group_arns
+from mlcloud.aws.arns import (
+    TRAINING_LOG_GROUP,
+    alarms_arn,
+    arn,
+    cluster_log_group,
+    endpoint_log_group,
+    log_group_arns,
+)
 from mlcloud.aws.policies import Statement, document
 from mlcloud.core.scope import Scope
 
@@ -26,6 +33,7 @@ def deployer_documents(
     repository_arn: pulumi.Input[str],
     role_arns: Sequence[pulumi.Input[str]],
     endpoint_name: str,
+    cluster_name: str | None = None,
 ) -> dict[str, pulumi.Output[str]]:
     """Return the policy documents of a stack's deployer by what they are about.
 
@@ -37,13 +45,18 @@ def deployer_documents(
         repository_arn: The trainer's repository.
         role_arns: The roles that SageMaker is given.
         endpoint_name: The endpoint.
+        cluster_name: Name of the queue of Batch on which the stack trains. Default: it trains on SageMaker.
     """
     return {
         "artefacts": document(
             *_artefacts([data_bucket_arn, models_bucket_arn], key_arn, repository_arn),
             *([] if scope.is_prod else _replaced_data(data_bucket_arn)),
         ),
-        "serving": document(*_jobs(scope, role_arns), *_serving(scope, endpoint_name)),
+        "serving": document(
+            *(_train(scope) if cluster_name is None else _train_on_cluster(scope, cluster_name)),
+            *_versions(scope, role_arns),
+            *_serving(scope, endpoint_name),
+        ),
     }
 
 
@@ -105,11 +118,8 @@ def _replaced_data(bucket: pulumi.Input[str]) -> list[Statement]:
     ]
 
 
-def _jobs(scope: Scope, role_arns: Sequence[pulumi.Input[str]]) -> list[Statement]:
+def _train(scope: Scope) -> list[Statement]:
     own = scope.name("aws-sagemaker")
-    # prod keeps the versions before.
-    forget = [] if scope.is_prod else ["sagemaker:DeleteModelPackage"]
-    unmake = [] if scope.is_prod else ["cloudformation:DeleteResource"]
     return [
         Statement(
             sid="Train",
@@ -119,6 +129,50 @@ def _jobs(scope: Scope, role_arns: Sequence[pulumi.Input[str]]) -> list[Statemen
             ],
             resources=[arn(scope, "sagemaker", f"training-job/{own}*")],
         ),
+        Statement(
+            sid="ReadTrainingLogs",
+            actions=["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"],
+            resources=log_group_arns(scope, [TRAINING_LOG_GROUP]),
+        ),
+    ]
+
+
+def _train_on_cluster(scope: Scope, name: str) -> list[Statement]:
+    """Let runs wait in the cluster's queue. Their inputs are its definition's: image, role, network.
+
+    https://docs.aws.amazon.com/batch/latest/userguide/batch-supported-iam-actions-resources.html
+    """
+    return [
+        Statement(
+            sid="Submit",
+            actions=["batch:SubmitJob"],
+            resources=[
+                arn(scope, "batch", f"job-queue/{name}"),
+                arn(scope, "batch", f"job-definition/{name}:*"),
+            ],
+        ),
+        # Batch makes up the ids of jobs.
+        Statement(
+            sid="Jobs",
+            actions=["batch:TerminateJob", "batch:TagResource"],
+            resources=[arn(scope, "batch", "job/*")],
+        ),
+        # They name no resource.
+        Statement(sid="SeeJobs", actions=["batch:ListJobs", "batch:DescribeJobs"], resources=["*"]),
+        Statement(
+            sid="ReadTrainingLogs",
+            actions=["logs:FilterLogEvents", "logs:GetLogEvents"],
+            resources=log_group_arns(scope, [cluster_log_group(name)]),
+        ),
+    ]
+
+
+def _versions(scope: Scope, role_arns: Sequence[pulumi.Input[str]]) -> list[Statement]:
+    own = scope.name("aws-sagemaker")
+    # prod keeps the versions before.
+    forget = [] if scope.is_prod else ["sagemaker:DeleteModelPackage"]
+    unmake = [] if scope.is_prod else ["cloudformation:DeleteResource"]
+    return [
         Statement(
             sid="PassRoles",
             actions=["iam:PassRole"],
@@ -208,7 +262,7 @@ def _serving(scope: Scope, endpoint_name: str) -> list[Statement]:
         ),
         Statement(
             sid="ReadLogs",
-            actions=["logs:DescribeLogStreams", "logs:FilterLogEvents", "logs:GetLogEvents"],
-            resources=log_group_arns(scope, [TRAINING_LOG_GROUP, endpoint_log_group(endpoint_name)]),
+            actions=["logs:FilterLogEvents"],
+            resources=log_group_arns(scope, [endpoint_log_group(endpoint_name)]),
         ),
     ]

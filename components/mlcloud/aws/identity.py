@@ -30,6 +30,7 @@ class AwsIdentityArgs:
         placement: Subnets and security groups of what runs. Default: none, and no right to join a network.
         answers: Where an asynchronous endpoint writes its answers, as ARNs of objects, `.../answers/*`.
             Default: nowhere.
+        cluster_name: Name of the queue of Batch on which the stack trains. Default: it trains on SageMaker.
     """
 
     scope: Scope
@@ -40,6 +41,7 @@ class AwsIdentityArgs:
     endpoint_name: str
     placement: Placement | None = None
     answers: Sequence[pulumi.Input[str]] = ()
+    cluster_name: str | None = None
 
 
 class AwsIdentity(pulumi.ComponentResource):
@@ -76,8 +78,9 @@ class AwsIdentity(pulumi.ComponentResource):
                 models_bucket_arn=args.models_bucket_arn,
                 key_arn=args.key_arn,
                 repository_arn=args.repository_arn,
-                role_arns=[training, endpoint],
+                role_arns=[endpoint] if args.cluster_name else [training, endpoint],
                 endpoint_name=args.endpoint_name,
+                cluster_name=args.cluster_name,
             ).items()
         ]
         self.deployer_policy_arns = pulumi.Output.all(*[policy.arn for policy in policies])

@@ -72,8 +72,9 @@ def check(settings: config.Settings) -> Sequence[QuotaCheck]:
 def demands(settings: config.Settings) -> list[Demand]:
     """Return what the stack uses of each quota, in the order of the settings."""
     found: list[Demand] = []
-    if settings.training is not None:
-        compute = settings.training.compute
+    compute = None if settings.training is None else settings.training.compute
+    # A run on the cluster takes the cluster's machines.
+    if isinstance(compute, config.JobCompute):
         instance_type = compute.instance_type or TRAINING_INSTANCE_TYPE
         use = "spot training job usage" if compute.spot else "training job usage"
         found.append(

@@ -8,6 +8,7 @@ from typing import Final
 import pulumi
 
 from mlcloud.aws import capacity as kinds
+from mlcloud.aws.cluster import MultiNode, SingleNode
 from mlcloud.aws.instances import SERVING_INSTANCE_TYPE
 from mlcloud.aws.logs import RETENTION_DAYS
 from mlcloud.aws.network import CLUSTER_SERVICES, SERVICES, ExistingNetwork, ManagedNetwork, NoNetwork
@@ -49,6 +50,13 @@ def image(settings: config.Settings, root: Path, login: RegistryLogin) -> ImageF
         username=login.username,
         password=login.password,
     )
+
+
+def cluster_jobs(cluster: config.Cluster, compute: config.ClusterCompute | None) -> SingleNode | MultiNode:
+    """Return the cluster's jobs: on as many machines as the run that it trains, or on one."""
+    if compute is not None and compute.nodes > 1:
+        return MultiNode(nodes=compute.nodes)
+    return SingleNode(spot=cluster.spot)
 
 
 def network(

@@ -33,6 +33,7 @@ def check(given: Given) -> Iterator[Problem]:
         _a_pinned_model_is_an_archive,
         _the_image_is_in_ecr,
         _the_accelerator_is_one_of_ec2s,
+        _a_run_on_the_cluster_is_one_that_batch_takes,
         _the_currency_is_the_regions,
     ):
         yield from rule(given)
@@ -132,6 +133,21 @@ def _the_accelerator_is_one_of_ec2s(given: Given) -> Iterator[Problem]:
         yield given.problem(
             "cluster.accelerators", value=count or 1, allowed=allowed, fix=f"write one of {allowed}"
         )
+
+
+def _a_run_on_the_cluster_is_one_that_batch_takes(given: Given) -> Iterator[Problem]:
+    if given.get("training.compute.kind", "job") != "cluster":
+        return
+    nodes, minutes = given.number("training.compute.nodes"), given.number("training.timeout_minutes")
+    # https://docs.aws.amazon.com/batch/latest/userguide/mnp-ce.html
+    if nodes is not None and nodes > 1 and given.get("cluster.spot", False) in (True, "true"):
+        allowed = "false with jobs on several machines, for which Batch has no spare capacity"
+        fix = "set it to false, or set `training.compute.nodes` to 1"
+        yield given.problem("cluster.spot", value=True, allowed=allowed, fix=fix)
+    # https://docs.aws.amazon.com/batch/latest/userguide/job_timeouts.html
+    if minutes is not None and minutes < 1:
+        allowed = "at least 1 for a run on the cluster: Batch ends no job earlier"
+        yield given.problem("training.timeout_minutes", value=minutes, allowed=allowed, fix="set it to 1")
 
 
 def _the_currency_is_the_regions(given: Given) -> Iterator[Problem]:

@@ -11,7 +11,8 @@ import pulumi_aws as aws
 from mlcloud.aws import settings_args
 from mlcloud.aws.budget import AwsBudget, AwsBudgetArgs
 from mlcloud.aws.capacity import VARIANT_NAME
-from mlcloud.aws.cluster import AwsCluster, AwsClusterArgs, SingleNode
+from mlcloud.aws.cluster import AwsCluster, AwsClusterArgs
+from mlcloud.aws.cluster_training import AwsClusterTraining, AwsClusterTrainingArgs
 from mlcloud.aws.endpoint import AwsEndpoint, AwsEndpointArgs
 from mlcloud.aws.identity import AwsIdentity, AwsIdentityArgs
 from mlcloud.aws.instances import TRAINING_INSTANCE_TYPE
@@ -31,9 +32,10 @@ from mlcloud.core.args import TrainingArgs
 from mlcloud.core.context import StackContext
 from mlcloud.core.datafile import DataFile, check_data_file
 from mlcloud.core.scope import Scope
-from mlcloud.core.settings import ModelPin, Settings
+from mlcloud.core.settings import ClusterCompute, ModelPin, Settings
 
 _ANSWERS: Final = "answers"
+_CLUSTER: Final = "cluster"
 
 
 def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
@@ -155,6 +157,7 @@ class _Stack:
                 endpoint_name=self._endpoint_name,
                 placement=self._network.placement,
                 answers=[answers] if asynchronous else [],
+                cluster_name=self._scope.name("aws-batch", _CLUSTER) if self._compute else None,
             ),
             opts=self._options,
         )
@@ -163,14 +166,15 @@ class _Stack:
         cluster, placement = self._settings.cluster, self._network.placement
         if cluster is None or placement is None:
             return None
+        compute = self._compute
         return AwsCluster(
-            "cluster",
+            _CLUSTER,
             AwsClusterArgs(
                 scope=self._scope,
                 accelerator=cluster.accelerator,
                 accelerators=cluster.accelerators,
                 max_machines=cluster.max_machines,
-                jobs=SingleNode(spot=cluster.spot),
+                jobs=settings_args.cluster_jobs(cluster, compute),
                 placement=placement,
                 key_arn=self._storage.key_arn,
                 image_uri=self._registry.image_uri,
@@ -181,12 +185,38 @@ class _Stack:
             opts=self._options,
         )
 
-    def _declare_training(self) -> AwsTraining | None:
+    @property
+    def _compute(self) -> ClusterCompute | None:
+        """Machines of the cluster that the run takes; None where it takes none of them."""
+        training = self._settings.training
+        compute = None if training is None else training.compute
+        return compute if isinstance(compute, ClusterCompute) else None
+
+    def _declare_training(self) -> AwsTraining | AwsClusterTraining | None:
         """Declare the run; a stack that only serves a pinned model has none."""
         training = self._settings.training
         if training is None or self._data is None or self._storage.data_uri is None:
             return None
         compute = training.compute
+        if isinstance(compute, ClusterCompute):
+            assert self._cluster is not None  # noqa: S101 - the settings demand a cluster and its network
+            return AwsClusterTraining(
+                "training",
+                AwsClusterTrainingArgs(
+                    scope=self._scope,
+                    training=TrainingArgs.of(training),
+                    data_uri=self._storage.data_uri,
+                    data_sha256=self._data.sha256,
+                    queue_arn=self._cluster.queue_arn,
+                    job_definition_arn=self._cluster.job_definition_arn,
+                    log_group=self._cluster.logs,
+                    models_bucket=self._storage.models.name,
+                    nodes=compute.nodes,
+                    kms_key_arn=self._storage.key_arn,
+                    wait=training.wait,
+                ),
+                opts=self._options,
+            )
         return AwsTraining(
             "training",
             AwsTrainingArgs(

@@ -13,7 +13,7 @@ from mlcloud.core.context import StackContext
 from mlcloud.core.datafile import DataFile, check_data_file
 from mlcloud.core.errors import UserError
 from mlcloud.core.scope import Scope
-from mlcloud.core.settings import ModelPin, Settings
+from mlcloud.core.settings import JobCompute, ModelPin, Settings
 from mlcloud.gcp import settings_args
 from mlcloud.gcp.budget import CHANNELS_MAX as BUDGET_CHANNELS_MAX
 from mlcloud.gcp.budget import GcpBudget, GcpBudgetArgs
@@ -190,6 +190,7 @@ class _Stack:
         if training is None or self._data is None or self._storage.data_uri is None:
             return None
         compute = training.compute
+        assert isinstance(compute, JobCompute)  # noqa: S101 - the settings refuse the other kind on GCP
         return GcpTraining(
             "training",
             GcpTrainingArgs(

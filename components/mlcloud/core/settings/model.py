@@ -45,9 +45,10 @@ class Data(Section):
     )
 
 
-class TrainingCompute(Section):
-    """The machines of a training run in a cloud."""
+class JobCompute(Section):
+    """Machines that the cloud provides for the run alone."""
 
+    kind: Literal["job"] = "job"
     instance_type: Text | None = Field(
         default=None,
         description="The cloud's own name of the machine type. Default: a small one of the cloud.",
@@ -56,6 +57,21 @@ class TrainingCompute(Section):
         default=1, ge=1, le=100, description="Machines that train together; the bundled trainer uses one."
     )
     spot: Flag = Field(default=False, description="Use spare capacity: cheaper, and it may be taken back.")
+
+
+class ClusterCompute(Section):
+    """Machines of the stack's own cluster, `mlcloud:cluster`; the run waits in its queue."""
+
+    kind: Literal["cluster"]
+    nodes: Int = Field(
+        default=1, ge=1, le=100, description="Machines that train together; the bundled trainer uses one."
+    )
+
+
+TrainingCompute = Annotated[
+    Annotated[JobCompute, Tag("job")] | Annotated[ClusterCompute, Tag("cluster")],
+    Discriminator(kind_or("job")),
+]
 
 
 class Training(Section):
@@ -100,7 +116,7 @@ class Training(Section):
         description="Wait for the run inside the update; false: submit it, and the next update picks it up.",
     )
     compute: TrainingCompute = Field(
-        default_factory=TrainingCompute, description="The machines of a run in a cloud."
+        default_factory=JobCompute, description="The machines of a run in a cloud."
     )
 
     @property

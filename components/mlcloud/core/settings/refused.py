@@ -39,6 +39,7 @@ _GCP: Final = ("gcp",)
 CLOUDS: Final = ("aws", "gcp", "azure")
 # Where training data is a file of the project: an object elsewhere may change under its name.
 DATA_IS_A_FILE: Final = ("aws", "gcp")
+TRAINS_ON_CLUSTER: Final = ("aws",)
 
 REFUSED: Final[tuple[Refused, ...]] = (
     Refused(
@@ -71,6 +72,13 @@ REFUSED: Final[tuple[Refused, ...]] = (
         clouds=_LOCAL,
         lacks="no machines to choose from",
         instead="remove it: the run has this machine",
+    ),
+    Refused(
+        path="training.compute.kind",
+        clouds=("gcp", "azure"),
+        lacks="runs on machines of their own alone",
+        instead="set it to `job`",
+        when=lambda value: value == "cluster",
     ),
     Refused(
         path="training.wait",

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 from mlcloud.core.errors import ABSENT, Problem
 from mlcloud.core.metrics import METRICS, TASKS_OF, Estimator, MetricName
-from mlcloud.core.settings.refused import CLOUDS, DATA_IS_A_FILE, REFUSED
+from mlcloud.core.settings.refused import CLOUDS, DATA_IS_A_FILE, REFUSED, TRAINS_ON_CLUSTER
 
 # Where each cloud's services read objects from; a path without a scheme is a file of the project.
 URI_SCHEMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -191,6 +191,25 @@ def _an_existing_network_is_whole(given: Given) -> Iterator[Problem]:
         yield given.problem("network.security_groups", allowed="1 to 5 security groups on aws", fix=fix)
 
 
+def _a_run_on_the_cluster_has_one(given: Given) -> Iterator[Problem]:
+    """Say what the cluster lacks for the run; clouds that have no such runs are told so above."""
+    cloud = str(given.get("cloud", "local"))
+    if cloud not in TRAINS_ON_CLUSTER or given.get("training.compute.kind", "job") != "cluster":
+        return
+    if not given.is_set("cluster"):
+        fix = "add `cluster: {accelerator: ...}` and a network, or set it to `job`"
+        yield given.problem(
+            "training.compute.kind", value="cluster", allowed="only with `mlcloud:cluster`", fix=fix
+        )
+        return
+    nodes, most = given.number("training.compute.nodes"), given.number("cluster.max_machines")
+    limit = 1 if most is None else most
+    if nodes is not None and nodes > limit:
+        allowed = f"at most `cluster.max_machines`, {limit:g}"
+        fix = "raise `cluster.max_machines` or lower `nodes`"
+        yield given.problem("training.compute.nodes", value=int(nodes), allowed=allowed, fix=fix)
+
+
 def _uris_are_of_this_cloud(given: Given) -> Iterator[Problem]:
     cloud = str(given.get("cloud", "local"))
     schemes = URI_SCHEMES.get(cloud)
@@ -230,6 +249,7 @@ _RULES: Final[tuple[Callable[[Given], Iterator[Problem]], ...]] = (
     _most_is_not_less_than_fewest,
     _a_cluster_needs_a_network,
     _an_existing_network_is_whole,
+    _a_run_on_the_cluster_has_one,
     _uris_are_of_this_cloud,
     _the_format_is_known,
 )

@@ -53,6 +53,8 @@ def needs_of(account: Account, service: str, operation: str, parameters: Mapping
     if service == "logs":
         resource = account.arn("logs", f"log-group:{parameters['logGroupName']}:*")
         yield Need(f"logs:{operation}", resource, why)
+    elif service == "batch":
+        yield from _batch(account, operation, parameters, why)
     elif service == "application-autoscaling":
         yield from _scaling(account, operation, parameters, why)
     else:
@@ -72,6 +74,22 @@ def needs_of(account: Account, service: str, operation: str, parameters: Mapping
             yield Need(
                 "cloudwatch:DescribeAlarms", account.arn("cloudwatch", f"alarm:{alarm['AlarmName']}"), why
             )
+
+
+def _batch(account: Account, operation: str, parameters: Mapping[str, Any], why: str) -> Iterator[Need]:
+    """https://docs.aws.amazon.com/batch/latest/userguide/batch-supported-iam-actions-resources.html."""
+    match operation:
+        case "SubmitJob":
+            for key in ("jobQueue", "jobDefinition"):
+                yield Need("batch:SubmitJob", parameters[key], why)
+            if parameters.get("tags"):
+                yield Need("batch:TagResource", account.arn("batch", "job/0ec5a1b2"), why)
+        case "TerminateJob":
+            yield Need(f"batch:{operation}", account.arn("batch", f"job/{parameters['jobId']}"), why)
+        case "TagResource":
+            yield Need(f"batch:{operation}", parameters["resourceArn"], why)
+        case _:
+            yield Need(f"batch:{operation}", "*", why)
 
 
 def _depends(operation: str, resource: str, parameters: Mapping[str, Any], why: str) -> Iterator[Need]:
