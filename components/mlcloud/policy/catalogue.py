@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mlcloud.policy import aws, image
+from mlcloud.policy import aws, environment, image
 from mlcloud.policy.control import Control, Waiver
 from mlcloud.policy.resource import Declared
 
@@ -26,8 +26,9 @@ class Catalogue:
     waivers: Sequence[Waiver]
 
 
+_OF_EVERY_CLOUD: Final = (*environment.CONTROLS, *image.CONTROLS)
 CATALOGUES: Final = (
-    Catalogue(cloud="aws", package="aws", controls=(*aws.CONTROLS, *image.CONTROLS), waivers=aws.WAIVERS),
+    Catalogue(cloud="aws", package="aws", controls=(*aws.CONTROLS, *_OF_EVERY_CLOUD), waivers=aws.WAIVERS),
 )
 
 

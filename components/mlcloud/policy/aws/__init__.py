@@ -5,7 +5,6 @@ from typing import Final
 from mlcloud.policy.aws import (
     cluster,
     endpoint,
-    environment,
     identity,
     keys,
     monitoring,
@@ -28,7 +27,6 @@ CONTROLS: Final = (
     *endpoint.CONTROLS,
     *monitoring.CONTROLS,
     *workbench.CONTROLS,
-    *environment.CONTROLS,
 )
 
 __all__ = ["CONTROLS", "WAIVERS"]

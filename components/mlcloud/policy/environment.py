@@ -1,4 +1,4 @@
-"""Controls of what is handed to programs in their environment."""
+"""Controls of what is handed to programs in their environment, on every cloud."""
 
 import json
 import re
@@ -13,8 +13,14 @@ from mlcloud.policy.resource import UNKNOWN, Declared, Resource
 _NAMES: Final = re.compile(
     r"(PASSWORD|PASSWD|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIAL)S?$", re.IGNORECASE
 )
-# Access key ids (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html); keys in PEM.
-_VALUES: Final = re.compile(r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----")
+# Access key ids of AWS (https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_identifiers.html), API
+# keys of Google (https://cloud.google.com/docs/authentication/api-keys), keys in PEM.
+_VALUES: Final = re.compile(
+    r"\b(AKIA|ASIA)[A-Z0-9]{16}\b|\bAIza[\w-]{35}\b|-----BEGIN [A-Z ]*PRIVATE KEY-----"
+)
+_KEYS: Final = ("environment", "env", "envs", "environmentvariables")
+# A secret's name is none: `arn:aws:secretsmanager:...`, `projects/<project>/secrets/...`.
+_SECRETS_NAME: Final = re.compile(r"arn:|projects/[^/]+/secrets/")
 # Documents inside a text: what Batch, ECS and Cloud Control take.
 _DOCUMENTS: Final = ("containerProperties", "nodeProperties", "containerDefinitions", "desiredState")
 
@@ -29,7 +35,7 @@ def _environments(node: Any, path: str) -> Iterator[tuple[str, Mapping[str, Any]
     for key, given in cast("dict[str, Any]", node).items():
         at = f"{path}.{key}".lstrip(".")
         value = _parsed(given) if key in _DOCUMENTS else given
-        if key.lower() == "environment" or (key in _DOCUMENTS and value == UNKNOWN):
+        if key.lower() in _KEYS or (key in _DOCUMENTS and value == UNKNOWN):
             yield at, _variables(value)
         else:
             yield from _environments(value, at)
@@ -63,7 +69,7 @@ def _no_secrets(resource: Resource, _declared: Declared) -> Iterator[Problem]:
         for name, value in variables.items():
             at = f"{path}.{name}".rstrip(".")
             if _holds_a_secret(name, value):
-                fix = "give the secret's ARN, and read it from Secrets Manager in the program"
+                fix = "give the secret's name, and read it from the cloud's secret store in the program"
                 # The value itself is not told: this is printed.
                 yield problem(at, "a literal", "no secrets: everybody who sees the resource reads them", fix)
             elif value == UNKNOWN and (not name or _NAMES.search(name)):
@@ -73,14 +79,14 @@ def _no_secrets(resource: Resource, _declared: Declared) -> Iterator[Problem]:
 def _holds_a_secret(name: str, value: Any) -> bool:
     if not isinstance(value, str) or value in ("", UNKNOWN):
         return False
-    named = _NAMES.search(name) is not None and not value.startswith("arn:")
+    named = _NAMES.search(name) is not None and not _SECRETS_NAME.match(value)
     return named or _VALUES.search(value) is not None
 
 
 CONTROLS: Final = (
     Control(
         id="environment-no-secrets",
-        sources=["CKV_AWS_45", "CKV_AWS_173", "CKV_AWS_258"],
+        sources=["CKV_AWS_45", "CKV_AWS_173", "CKV_AWS_258", "own"],
         title="No secret stands in an environment variable",
         severity="high",
         why="Consoles, logs and every `Describe` call show it.",
