@@ -15,10 +15,12 @@ from support.markdown import ROOT
 from support.policy import Break, Records, entries
 from support.policy_aws_breaks import BREAKS as AWS_BREAKS
 from support.policy_aws_records import GOOD as AWS_GOOD
+from support.policy_gcp_breaks import BREAKS as GCP_BREAKS
+from support.policy_gcp_records import GOOD as GCP_GOOD
 from support.stack_plan import plan_of
 
-GOOD: dict[str, Records] = {"aws": AWS_GOOD}
-BREAKS: dict[str, list[Break]] = {"aws": AWS_BREAKS}
+GOOD: dict[str, Records] = {"aws": AWS_GOOD, "gcp": GCP_GOOD}
+BREAKS: dict[str, list[Break]] = {"aws": AWS_BREAKS, "gcp": GCP_BREAKS}
 CASES = [(cloud, one) for cloud, listed in BREAKS.items() for one in listed]
 PROPERTIES = [(cloud, one) for cloud, one in CASES if one.is_a_property and not one.literal]
 # What a preview cannot tell, because the run that trains the model comes first.
@@ -51,23 +53,39 @@ def test_a_stack_file_declares_what_every_control_wants(stack: str) -> None:
     assert [one.control for one in report.unknown] == []
 
 
-def test_prods_controls_had_something_to_judge_but_for_what_it_does_not_declare() -> None:
-    environment, resources = planned("aws-prod")
-    report = check(resources, environment)
-    parts = {control for control in report.idle if not control.startswith(("workbench-", "cluster-eks-"))}
+def idle_in(stack: str, *besides: str) -> set[str]:
+    """The controls that judged nothing in a stack file, besides those of things that no stack declares."""
+    environment, resources = planned(stack)
+    idle = check(resources, environment).idle
+    return {control for control in idle if not control.startswith(besides)}
+
+
+def test_aws_prods_controls_had_something_to_judge_but_for_what_it_does_not_declare() -> None:
     # Prod serves a pinned model: it trains nothing, and captures nothing. Nobody else pulls its images.
-    assert parts == {
+    assert idle_in("aws-prod", "workbench-", "cluster-eks-") == {
         *("training-isolation", "training-network", "training-own-key", "training-between-machines"),
         *("training-time-limit", "training-monitors", "endpoint-written-data-key", "registry-not-public"),
     }
-    assert len(report.checked) > 45
+
+
+def test_gcp_prods_controls_had_something_to_judge_but_for_what_it_does_not_declare() -> None:
+    # Prod serves a pinned model, and its GPU machines are Vertex AI's.
+    assert idle_in("gcp-prod", "workbench-", "cluster-") == {"training-time-limit"}
+
+
+@pytest.mark.parametrize(("stack", "least"), [("aws-prod", 46), ("gcp-prod", 41)])
+def test_prod_is_judged_by_as_many_controls_as_before(stack: str, least: int) -> None:
+    environment, resources = planned(stack)
+    report = check(resources, environment)
+    assert len(report.checked) >= least
     assert report.judged["storage-public-access"] == 3
 
 
-def test_devs_training_run_is_judged() -> None:
-    environment, resources = planned("aws-dev")
+@pytest.mark.parametrize("stack", ["aws-dev", "gcp-dev"])
+def test_devs_training_run_is_judged(stack: str) -> None:
+    environment, resources = planned(stack)
     judged = check(resources, environment).judged
-    assert judged["training-isolation"] == judged["training-own-key"] == judged["training-time-limit"] == 1
+    assert judged["training-network"] == judged["training-own-key"] == judged["training-time-limit"] == 1
 
 
 def test_a_local_stack_has_nothing_that_a_cloud_must_declare() -> None:

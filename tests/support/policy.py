@@ -12,6 +12,8 @@ REMOVED = object()
 _OPTIONS = ("protect", "retainOnDelete")
 Records = dict[str, dict[str, Any]]
 """Name to a resource: its type, inputs and options."""
+Waived = tuple[str, str, str, Any, Records, bool]
+"""Control, environment, where, what stands there instead, what comes with it, and whether it is waived."""
 
 
 def document(*statements: dict[str, Any]) -> str:
@@ -74,6 +76,11 @@ class Break:
 
 def _key(step: str) -> Any:
     return int(step) if step.isdigit() else step
+
+
+def breaks(control: str, *cases: tuple[str, Any]) -> list[Break]:
+    """Breaks of a control: where, and what stands there instead."""
+    return [Break(control=control, at=at, value=value) for at, value in cases]
 
 
 def entries(records: Records) -> list[dict[str, Any]]:

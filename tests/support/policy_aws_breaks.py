@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from support.policy import REMOVED, Break, allow, document
+from support.policy import REMOVED, Break, allow, breaks, document
 from support.policy_aws_records import (
     ACCOUNT,
     DENY,
@@ -21,11 +21,6 @@ SAGEMAKER = {"Service": "sagemaker.amazonaws.com"}
 CLOUDWATCH = {"Service": "cloudwatch.amazonaws.com"}
 PASSED = {"StringEquals": {"iam:PassedToService": "sagemaker.amazonaws.com"}}
 WORLD = "0.0.0.0/0"
-
-
-def breaks(control: str, *cases: tuple[str, Any]) -> list[Break]:
-    """Breaks of a control: where, and what stands there instead."""
-    return [Break(control=control, at=at, value=value) for at, value in cases]
 
 
 def policies(control: str, at: str, *statements: list[dict[str, Any]]) -> list[Break]:

@@ -6,7 +6,7 @@ import sys
 LOADED = """
 import sys
 import mlcloud.policy.guide
-unwanted = {"pulumi", "pulumi_aws", "boto3", "grpc", "rich"}
+unwanted = {"pulumi", "pulumi_aws", "pulumi_gcp", "boto3", "grpc", "rich"}
 print(sorted({name.split(".")[0] for name in sys.modules} & unwanted))
 """
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mlcloud.policy import aws, environment, image
+from mlcloud.policy import aws, environment, gcp, image
 from mlcloud.policy.control import Control, Waiver
 from mlcloud.policy.resource import Declared
 
@@ -29,6 +29,7 @@ class Catalogue:
 _OF_EVERY_CLOUD: Final = (*environment.CONTROLS, *image.CONTROLS)
 CATALOGUES: Final = (
     Catalogue(cloud="aws", package="aws", controls=(*aws.CONTROLS, *_OF_EVERY_CLOUD), waivers=aws.WAIVERS),
+    Catalogue(cloud="gcp", package="gcp", controls=(*gcp.CONTROLS, *_OF_EVERY_CLOUD), waivers=gcp.WAIVERS),
 )
 
 
