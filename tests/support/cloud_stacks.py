@@ -18,10 +18,12 @@ class Serving:
     Attributes:
         configuration: What is made anew for another model or machine, in this order.
         endpoint: What then moves to it.
+        version: What is made anew before that for another model alone, as the endpoint refers to it.
         machine: Another type of machine, as the setting `endpoint.capacity.instance_type` has it.
         sized: What is set anew, in place, for another type of machine: limits that follow from it.
         retained: What outlives its replacement and the stack, since something live may refer to it.
         kept: What else outlives its replacement: the record of what was live.
+        stays: What else outlives the stack, since the cloud gives its name to nobody else for a while.
     """
 
     configuration: tuple[str, ...]
@@ -30,6 +32,8 @@ class Serving:
     sized: frozenset[str]
     retained: frozenset[str]
     kept: frozenset[str] = frozenset()
+    version: tuple[str, ...] = ()
+    stays: frozenset[str] = frozenset()
 
 
 _AWS = Serving(
@@ -40,11 +44,23 @@ _AWS = Serving(
     retained=frozenset({"endpoint-model", "endpoint-config"}),
 )
 
-DEV = {"aws-dev": _AWS}
+# Another machine makes nothing anew: the deployment itself starts new machines beside the old ones.
+_GCP = Serving(
+    configuration=(),
+    endpoint="endpoint-deployment",
+    version=("model-version",),
+    machine="n1-standard-8",
+    sized=frozenset({"monitoring-cpu", "monitoring-memory"}),
+    retained=frozenset(),
+    stays=frozenset({"monitoring-logs"}),
+)
+
+DEV = {"aws-dev": _AWS, "gcp-dev": _GCP}
 PROD = {
     "aws-prod": replace(
         _AWS, sized=frozenset({"monitoring-cpu", "scaling-cpu"}), kept=frozenset({"model-version"})
     ),
+    "gcp-prod": replace(_GCP, kept=frozenset({"model-version"})),
 }
 STACKS = {**DEV, **PROD}
 

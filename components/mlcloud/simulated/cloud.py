@@ -38,7 +38,8 @@ class Looks:
     A template names in braces, with what to take instead after a bar (``{path|/}``) and how many characters
     of it after a colon (``{prefix:47}``): inputs and outputs, the facts, ``seven``, ``seventeen`` and
     ``long`` (so many hexadecimal digits; 64 for the last), ``upper`` (17 capital letters and digits),
-    ``uuid``. What the digits are follows from the URN and the inputs that force a replacement.
+    ``number`` (decimal digits), ``uuid``. What the digits are follows from the URN and the inputs that force
+    a replacement.
     """
 
     id: str
@@ -92,6 +93,7 @@ class Templates:
             "seventeen": digest[:17],
             "long": digest,
             "upper": _capitals(digest),
+            "number": str(int(digest[:7], 16)),
             "uuid": str(uuid.UUID(digest[:32])),
         }
 

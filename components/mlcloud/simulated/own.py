@@ -25,7 +25,7 @@ from mlcloud.simulated.runs import passing_metrics
 
 _LOOKS: Mapping[str, Mapping[str, str]] = {**AWS_OWN, **GCP_OWN}
 _WORDS: Mapping[str, str] = {"partition": "aws", "project": PROJECT}
-_NAMES = ("run_name", "name", "uri")
+_NAMES = ("version_name", "run_name", "name", "uri")
 """Outputs that our resources take their identifiers from, the first that one has."""
 
 

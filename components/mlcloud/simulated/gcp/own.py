@@ -16,8 +16,9 @@ OWN: Mapping[str, Mapping[str, str]] = {
         "report": "gs://{models_bucket}/models/{long}/report.html",
     },
     "mlcloud:gcp:Model": {
-        "version_id": "1",
-        "version_name": "{name}@1",
+        # Vertex AI counts; here a version's number follows from its content, so that no two have the same.
+        "version_id": "{number}",
+        "version_name": "{name}@{version_id}",
     },
     "mlcloud:gcp:ModelDeployment": {
         "url": "https://{region}-aiplatform.googleapis.com/v1/{endpoint}:predict",
