@@ -27,8 +27,8 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], C
     for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MLCLOUD_HOME", str(tmp_path))
-    # For each resource, Pulumi's SDK walks its stack, which asks the disk whether each file of it is as it was:
-    # half the time of a run.
+    # For each resource, Pulumi's SDK reads its own stack, which asks the disk whether any file of it has
+    # changed: half the time of a run.
     monkeypatch.setattr(linecache, "checkcache", lambda _=None: None)
     return lambda name: CloudStack(name, tmp_path)
 

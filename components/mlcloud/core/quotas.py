@@ -4,7 +4,7 @@ Each cloud has a ``quotas`` module with a function ``check``. It talks to the cl
 default credentials, so it is asked for, never part of a preview. Only the chosen cloud's module is imported.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Protocol, cast
@@ -13,6 +13,11 @@ from mlcloud.core.errors import UserError
 from mlcloud.core.settings import Settings
 
 CLOUDS_WITH_QUOTAS = ("aws",)
+_BY_HAND: Mapping[str, str] = {
+    # https://docs.cloud.google.com/sdk/gcloud/reference/quotas/info/list
+    "gcp": "`gcloud quotas info list --service=aiplatform.googleapis.com --project=MY-PROJECT`",
+}
+"""How people see for themselves what their account may use, of clouds that are not asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +57,16 @@ def check_quotas(settings: Settings) -> Sequence[QuotaCheck]:
     """Compare what a stack needs with what the account may have; the account is asked.
 
     Raises:
-        UserError: the stack's cloud has no quotas, or the account cannot be asked.
+        UserError: the stack's cloud has no quotas or is not asked for them, or the account cannot be asked.
     """
     if settings.cloud not in CLOUDS_WITH_QUOTAS:
-        raise UserError(
-            f"--quotas: {settings.cloud} has no quotas that can be asked for; clouds that do: "
-            f"{', '.join(CLOUDS_WITH_QUOTAS)}."
-        )
+        asked = f"clouds that are: {', '.join(CLOUDS_WITH_QUOTAS)}."
+        by_hand = _BY_HAND.get(settings.cloud)
+        if by_hand is not None:
+            raise UserError(
+                f"--quotas: {settings.cloud} is not asked for its quotas; {asked} "
+                f"Look yourself before the first update: {by_hand}."
+            )
+        raise UserError(f"--quotas: {settings.cloud} has no quotas that can be asked for; {asked}")
     module = cast("QuotaOperations", import_module(f"mlcloud.{settings.cloud}.quotas"))
     return module.check(settings)
