@@ -237,6 +237,19 @@ def test_deleting_undeploys_its_own_and_leaves_endpoint_and_others(
     assert list(cloud.endpoints.deployed(place.endpoint)) == ["5"]
 
 
+def test_deleting_in_the_middle_of_a_move_that_was_killed_undeploys_both(
+    cloud: gcp.Cloud, plugin: Plugin, place: Place
+) -> None:
+    deployment = plugin.resource(DEPLOYMENT)
+    live = deployment.create(place.inputs(1))["deployedModelId"]
+    endpoint = cloud.endpoints.all[place.endpoint]
+    new = {"id": "5", "displayName": f"{place.name}-5", "model": place.model, "modelVersionId": "2"}
+    endpoint["deployedModels"].append(new)
+    endpoint["trafficSplit"] = {live: 90, "5": 10}
+    deployment.delete()
+    assert cloud.endpoints.deployed(place.endpoint) == {}
+
+
 @pytest.mark.parametrize("fault", ["lose", "drop"])
 def test_a_lost_answer_to_undeploying_is_looked_after(
     cloud: gcp.Cloud, plugin: Plugin, place: Place, fault: str

@@ -116,7 +116,11 @@ class VertexModelDeployment(
         deployed.settle(context, clients, outputs.endpoint)
         endpoint = deployed.expect(clients, outputs.endpoint)
         traffic = endpoint.traffic
-        for item in sorted(endpoint.own(outputs.name), key=lambda key: traffic.get(key, 0)):
+        own = sorted(endpoint.own(outputs.name), key=lambda key: traffic.get(key, 0))
+        if len(traffic) > 1 and not endpoint.strangers(outputs.name):
+            # A move was broken off: nothing with traffic is undeployed unless it is the last.
+            deployed.move(clients, outputs.endpoint, {own[-1]: _ALL})
+        for item in own:
             deployed.undeploy(context, clients, outputs.endpoint, item)
 
 
