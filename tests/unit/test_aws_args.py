@@ -91,37 +91,6 @@ def test_an_image_is_named_by_digest_in_the_stacks_region(uri: str):
     assert AwsRegistryArgs(**args, image=right).image == right
 
 
-def test_an_images_tag_is_its_sources_and_nothing_else(tmp_path: Path):
-    from mlcloud.aws.registry import ImageFromBuild
-
-    (tmp_path / "trainer" / "__pycache__").mkdir(parents=True)
-    (tmp_path / "Dockerfile").write_text("FROM scratch\n")
-    (tmp_path / "trainer" / "a.py").write_text("1\n")
-    (tmp_path / "lock").write_text("1\n")
-
-    def tag(**keys: Any) -> str:
-        given = {
-            "context": tmp_path,
-            "dockerfile": tmp_path / "Dockerfile",
-            "sources": ("lock", "trainer"),
-            "target": "root",
-            "username": "AWS",
-            "password": "p",
-        }
-        return ImageFromBuild(**{**given, **keys}).tag()
-
-    first = tag()
-    assert tag(password="other") == first
-    (tmp_path / "README.md").write_text("more\n")
-    (tmp_path / "trainer" / "__pycache__" / "a.pyc").write_bytes(b"2")
-    assert tag() == first
-    assert tag(build_args={"REVISION": "1"}) != first
-    assert tag(target="nonroot") != first
-    (tmp_path / "trainer" / "a.py").write_text("2\n")
-    assert tag() != first
-    assert refused(lambda: tag(sources=("lock", "absent"))) == ["image: absent"]
-
-
 def test_a_budget_has_a_limit_a_currency_and_somebody_to_tell():
     from mlcloud.aws.budget import AwsBudgetArgs
 

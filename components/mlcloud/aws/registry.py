@@ -1,10 +1,8 @@
 """The trainer's image on AWS: a private repository, and an image that is built into it or named by digest."""
 
-import hashlib
 import json
 import re
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 
 import pulumi
 import pulumi_docker_build as docker_build
@@ -13,11 +11,11 @@ from pulumi_aws import ecr
 from mlcloud.aws.arns import arn, domain_of
 from mlcloud.core.args import validate
 from mlcloud.core.errors import Problem
+from mlcloud.core.image import ImageFromBuild
 from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
 
 _UNTAGGED_DAYS = 14
-_TAG_LENGTH = 16
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,59 +30,6 @@ class ImageFromDigest:
     """
 
     image_uri: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ImageFromBuild:
-    """An image that is built here and pushed, in the same update.
-
-    Attributes:
-        context: The folder that the build sees.
-        dockerfile: The Dockerfile.
-        sources: What the Dockerfile copies, as paths below the context. The image's tag is their hash: what
-            else changes in the context makes no other image.
-        target: The Dockerfile's target.
-        username: Who pushes, as the registry's authorisation token says.
-        password: The token.
-        build_args: Arguments of the build. Default: none.
-    """
-
-    context: Path
-    dockerfile: Path
-    sources: tuple[str, ...]
-    target: str
-    username: pulumi.Input[str]
-    password: pulumi.Input[str]
-    build_args: dict[str, str] = field(default_factory=dict[str, str])
-
-    def tag(self) -> str:
-        """Return the hash of all that the image is made from; the same sources give the same tag.
-
-        Raises:
-            ArgsError: a source or the Dockerfile is not there.
-        """
-        files: dict[str, Path] = {"Dockerfile": self.dockerfile}
-        missing: list[Problem] = []
-        for source in self.sources:
-            found = self.context / source
-            if found.is_dir():
-                files |= {str(file.relative_to(self.context)): file for file in _files(found)}
-            else:
-                files[source] = found
-        for name, file in files.items():
-            if not file.is_file():
-                fix = "set `image` to an image by digest, or run in a checkout that holds the trainer"
-                missing.append(Problem(path=f"image: {name}", value=str(file), allowed="a file", fix=fix))
-        validate("The trainer's image", *missing)
-        digest = hashlib.sha256(json.dumps([self.target, self.build_args], sort_keys=True).encode())
-        for name, file in sorted(files.items()):
-            digest.update(f"\0{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
-        return digest.hexdigest()[:_TAG_LENGTH]
-
-
-def _files(folder: Path) -> list[Path]:
-    hidden = ("__pycache__", ".venv")
-    return [file for file in folder.rglob("*") if file.is_file() and not set(hidden) & set(file.parts)]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,11 +13,12 @@ from mlcloud.aws.instances import SERVING_INSTANCE_TYPE
 from mlcloud.aws.logs import RETENTION_DAYS
 from mlcloud.aws.network import CLUSTER_SERVICES, SERVICES, ExistingNetwork, ManagedNetwork, NoNetwork
 from mlcloud.aws.placement import Placement
-from mlcloud.aws.registry import ImageFromBuild, ImageFromDigest
+from mlcloud.aws.registry import ImageFromDigest
 from mlcloud.aws.scaling import AsynchronousScaling, InstanceScaling, Scaling
 from mlcloud.aws.watches import AsynchronousWatch, InstanceWatch, ServerlessWatch, Watch
 from mlcloud.core import settings as config
 from mlcloud.core.errors import UserError
+from mlcloud.core.image import ImageFromBuild
 
 # What trainer/Dockerfile copies; .dockerignore lets no more of the project into the build.
 IMAGE_SOURCES: Final = ("pyproject.toml", "uv.lock", "components/pyproject.toml", "trainer")

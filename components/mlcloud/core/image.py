@@ -63,5 +63,10 @@ class ImageFromBuild:
 
 
 def _files(folder: Path) -> list[Path]:
-    hidden = ("__pycache__", ".venv")
-    return [file for file in folder.rglob("*") if file.is_file() and not set(hidden) & set(file.parts)]
+    """The files below a folder, whatever the folder itself lies in."""
+    hidden = {"__pycache__", ".venv"}
+    return [
+        file
+        for file in folder.rglob("*")
+        if file.is_file() and not hidden & set(file.relative_to(folder).parts)
+    ]
