@@ -1,7 +1,6 @@
 """What AWS's components refuse before anything is declared, and what their arguments decide."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
