@@ -49,13 +49,17 @@ def train(cloud: aws.Cloud, plugin: Plugin, inputs: dict[str, Any]) -> None:
 
 
 def serve(cloud: aws.Cloud, plugin: Plugin, inputs: dict[str, Any]) -> None:
-    """An endpoint that is made, tagged, moved to other machines under its scaling, cleaned up and deleted."""
+    """An endpoint from its creation to its end.
+
+    It is made, gone on with, tagged, moved to other machines under its scaling, cleaned up and deleted.
+    """
     name = inputs["name"]
     served = model(cloud, "yes", bucket=urlsplit(inputs["modelUri"]).netloc)
     configs = cloud.config(f"{name}-a"), cloud.config(f"{name}-b", "ml.m5.xlarge")
     cloud.predictions.update({config: [answer("yes")] for config in configs})
     first = {**inputs, **served, "endpointConfigName": configs[0], "retainedConfigs": 1}
     endpoint = plugin.resource(ENDPOINT, "endpoint")
+    plugin.resource(ENDPOINT, "interrupted").create(first)
     endpoint.create(first)
     register(cloud, name)
     cloud._tags[f"endpoint/{name}/variant/main"] = {"team": "ml"}

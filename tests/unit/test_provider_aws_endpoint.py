@@ -108,6 +108,47 @@ def test_an_endpoint_that_the_state_has_lost_is_taken_over(
     assert cloud.operations()[start:] == []
 
 
+OWN_TAGS = {"mlcloud-project": "shop", "mlcloud-stack": "dev"}
+
+
+@pytest.mark.parametrize("state", ["InService", "Failed"])
+@pytest.mark.parametrize(
+    ("config", "tags", "whose"),
+    [
+        ("theirs", OWN_TAGS, "runs the configuration theirs"),
+        ("-a", {**OWN_TAGS, "mlcloud-stack": "other"}, "mlcloud-stack: other"),
+        ("-a", {}, "mlcloud-project: none, mlcloud-stack: none"),
+    ],
+    ids=["another's configuration", "another stack's tags", "no tags"],
+)
+def test_an_endpoint_of_somebody_else_is_neither_changed_nor_deleted(
+    cloud: aws.Cloud, plugin: Plugin, name: str, *, config: str, tags: dict[str, str], whose: str, state: str
+) -> None:
+    live = cloud.config(f"{name}{config}" if config.startswith("-") else config)
+    given = [{"Key": key, "Value": value} for key, value in tags.items()]
+    cloud.backend("sagemaker").create_endpoint(name, live, given)
+    cloud.endpoint_states = [state] * 3
+    start = len(cloud.operations())
+    with pytest.raises(RefusedError, match=f"is not this stack's.*{whose}") as refused:
+        plugin.resource(ENDPOINT, name).create(inputs(name, cloud.config(f"{name}-b"), tags=OWN_TAGS))
+    assert refused.value.init_failure is None
+    assert cloud.operations()[start:] == []
+    cloud.backend("sagemaker").delete_endpoint(name)
+    cloud.backend("sagemaker").delete_endpoint_config(live)
+    cloud.backend("sagemaker").delete_model(live)
+
+
+def test_an_endpoint_that_an_interrupted_update_made_is_gone_on_with(
+    cloud: aws.Cloud, plugin: Plugin, name: str
+) -> None:
+    given = inputs(name, cloud.config(f"{name}-a"), tags={**OWN_TAGS, "team": "a"})
+    plugin.resource(ENDPOINT, name).create(given)
+    start = len(cloud.operations())
+    given["tags"] = {**OWN_TAGS, "team": "b"}
+    assert plugin.resource(ENDPOINT, name).create(given)["status"] == "InService"
+    assert cloud.operations()[start:] == ["AddTags"]
+
+
 def test_an_endpoint_deleted_by_hand_is_gone_at_refresh_and_made_again(
     cloud: aws.Cloud, plugin: Plugin, name: str
 ) -> None:

@@ -57,7 +57,7 @@ class Endpoint(
 
     @override
     def create(self, context: Context, new: EndpointInputs) -> tuple[str, EndpointOutputs]:
-        """Make it, or go on with the endpoint of this name that an interrupted update left."""
+        """Make it, or go on with this stack's endpoint of this name that an interrupted update left."""
         return new.name, rollout.run(context, clients_in(new.region), new, None, {})
 
     @override

@@ -10,6 +10,7 @@ from mlcloud.provider.aws import endpoint_scaling as scaling
 from mlcloud.provider.aws import endpoint_smoke as smoke_prediction
 from mlcloud.provider.aws.clients import Clients
 from mlcloud.provider.aws.endpoint_inputs import EndpointInputs, EndpointOutputs
+from mlcloud.provider.aws.endpoint_owner import demand_own
 from mlcloud.provider.aws.endpoint_seen import UNPROVEN, illness, is_proven, log_group, outputs_of
 from mlcloud.provider.errors import Cancelled, ResourceError, Unhealthy
 from mlcloud.provider.resource import Context
@@ -66,6 +67,7 @@ class _Rollout:
         # What ran before, unless it did not answer rightly itself: that is nothing to go back to.
         self._ill = old.endpoint_config_name if old is not None and old.status == UNPROVEN else None
         self._before_name = None if old is None else old.endpoint_config_name
+        self._is_known = old is not None
         self._smoke: Smoke | None = None
         if not self._is_proven:
             self._demand_proof()
@@ -74,6 +76,8 @@ class _Rollout:
         new, started = self._new, False
         try:
             found = self._settle()
+            if found is not None and not self._is_known:
+                demand_own(self._clients, new, found)
             if found is not None and found["EndpointStatus"] == change.FAILED:
                 self._context.log(f"The endpoint {new.name} had failed: making it again.", severity="warning")
                 change.delete(self._context, self._clients, new.name, new.timeout_s)
