@@ -95,6 +95,19 @@ def test_other_variant_names_are_refused_before_anything_moves(
     assert cloud.operations()[start:] == []
 
 
+def test_machines_do_not_become_serverless_and_nothing_moves(
+    cloud: aws.Cloud, plugin: Plugin, name: str
+) -> None:
+    endpoint = served(cloud, plugin, name)
+    register(cloud, name)
+    start = len(cloud.operations())
+    serverless = {"ServerlessConfig": {"MemorySizeInMB": 4096, "MaxConcurrency": 5}}
+    with pytest.raises(RefusedError, match=r"main runs on machines, and .*-b makes it serverless"):
+        endpoint.update(inputs(name, cloud.config(f"{name}-b", **serverless)))
+    assert cloud.operations()[start:] == []
+    assert cloud.endpoint(name).endpoint_config_name == f"{name}-a"
+
+
 def test_a_silent_rollback_fails_the_update_and_nothing_old_goes(
     cloud: aws.Cloud, plugin: Plugin, name: str
 ) -> None:

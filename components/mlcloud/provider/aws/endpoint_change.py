@@ -55,6 +55,14 @@ def variants(config: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     return {str(variant["VariantName"]): variant for variant in found}
 
 
+def becomes_serverless(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Whether machines would give way to serverless capacity, which SageMaker refuses; the other way is open.
+
+    https://docs.aws.amazon.com/sagemaker/latest/dg/serverless-endpoints-update.html
+    """
+    return "ServerlessConfig" in after and "ServerlessConfig" not in before
+
+
 def create(clients: Clients, new: EndpointInputs) -> None:
     """Start to make the endpoint. Rollback and steps are of no use yet: there is nothing to go back to."""
     clients.call(

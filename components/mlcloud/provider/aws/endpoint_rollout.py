@@ -134,6 +134,13 @@ class _Rollout:
                 f"endpointConfigName: its variants are {', '.join(after)}, and the endpoint {to.name} runs "
                 f"{', '.join(before)}. SageMaker moves traffic between variants of the same names: keep them."
             )
+        frozen = [name for name in after if change.becomes_serverless(before[name], after[name])]
+        if frozen:
+            raise ResourceError(
+                f"endpointConfigName: {', '.join(frozen)} runs on machines, and {to.endpoint_config_name} "
+                "makes it serverless, which SageMaker does not do to an endpoint that is there. Keep the kind "
+                f"of capacity, or delete the endpoint {to.name} first."
+            )
         targets = scaling.targets(self._clients, to.name, list(before))
         changed = {
             scaling.resource_id(to.name, name)
