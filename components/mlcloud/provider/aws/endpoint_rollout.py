@@ -138,7 +138,7 @@ class _Rollout:
         if frozen:
             raise ResourceError(
                 f"endpointConfigName: {', '.join(frozen)} runs on machines, and {to.endpoint_config_name} "
-                "makes it serverless, which SageMaker does not do to an endpoint that is there. Keep the kind "
+                "makes it serverless, which SageMaker does not do to a live endpoint. Keep the kind "
                 f"of capacity, or delete the endpoint {to.name} first."
             )
         targets = scaling.targets(self._clients, to.name, list(before))

@@ -1,14 +1,14 @@
 """Models in S3: taken out of a job's output, and kept under their hash."""
 
 import hashlib
-import json
 import tarfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from mlcloud.provider.aws.clients import AwsError, Clients
 from mlcloud.provider.errors import ResourceError
+from mlcloud.provider.manifest import Manifest
 
 ARCHIVE: Final = "model.tar.gz"
 MANIFEST: Final = "manifest.json"
@@ -22,45 +22,14 @@ class BadModelError(ResourceError):
 
 
 @dataclass(frozen=True, kw_only=True)
-class ArchivedModel:
-    """What the head of a model's archive tells.
+class ArchivedModel(Manifest):
+    """What the head of a model's archive tells: its manifest, and what stands before it.
 
     Attributes:
-        manifest: the manifest's exact bytes.
         report: the HTML report, None when the archive has none.
     """
 
-    manifest: bytes
     report: bytes | None
-
-    @property
-    def sha256(self) -> str:
-        """The model's hash: of its manifest, which names the hash of every other file."""
-        return hashlib.sha256(self.manifest).hexdigest()
-
-    @property
-    def content(self) -> Mapping[str, Any]:
-        """The manifest as an object; empty where it is none."""
-        try:
-            content = json.loads(self.manifest)
-        except ValueError:
-            return {}
-        return cast("dict[str, Any]", content) if isinstance(content, dict) else {}
-
-    @property
-    def metrics(self) -> dict[str, float]:
-        """Metrics on held-out rows."""
-        found = cast("dict[str, object]", self.content.get("metrics", {}))
-        return {
-            name: float(value)
-            for name, value in found.items()
-            if isinstance(value, int | float) and not isinstance(value, bool)
-        }
-
-    @property
-    def data_sha256(self) -> str | None:
-        """The data that it was trained on."""
-        return cast("dict[str, Any]", self.content.get("data", {})).get("sha256")
 
 
 def model_prefix(sha256: str) -> str:
@@ -103,7 +72,7 @@ def read_archive(clients: Clients, uri: str) -> ArchivedModel:
         BadModelError: the object is no archive of a model, or is not there.
     """
     found = _members(clients, uri, (MANIFEST, REPORT))
-    return ArchivedModel(manifest=found[MANIFEST], report=found.get(REPORT))
+    return ArchivedModel(source=found[MANIFEST], report=found.get(REPORT))
 
 
 def read_manifest(clients: Clients, uri: str) -> ArchivedModel:
@@ -112,7 +81,7 @@ def read_manifest(clients: Clients, uri: str) -> ArchivedModel:
     Raises:
         BadModelError: the object is no archive of a model, or is not there.
     """
-    return ArchivedModel(manifest=_members(clients, uri, (MANIFEST,))[MANIFEST], report=None)
+    return ArchivedModel(source=_members(clients, uri, (MANIFEST,))[MANIFEST], report=None)
 
 
 def _members(clients: Clients, uri: str, wanted: Collection[str]) -> dict[str, bytes]:
@@ -185,7 +154,7 @@ def publish(
         "put_object",
         Bucket=bucket,
         Key=f"{prefix}/{MANIFEST}",
-        Body=model.manifest,
+        Body=model.source,
         ContentType="application/json",
         **encryption,
     )
