@@ -25,14 +25,14 @@ TRAINED = {
 PIN = {"name": "shop", "uri": "s3://elsewhere/models/a/model.tar.gz", "sha256": "0" * 64, "version": "v1"}
 
 
-def found(folder: Path, **keys: Any) -> Plan:
+def found(folder: Path, *, project: str = "shop", **keys: Any) -> Plan:
     from mlcloud.aws.stack import build
 
     (folder / "data.csv").write_text(ROWS)
     given = {"cloud": "aws", "region": "eu-central-1", **keys}
     texts = {key: value if isinstance(value, str) else json.dumps(value) for key, value in given.items()}
     settings = load({f"mlcloud:{key}": text for key, text in texts.items()})
-    context = StackContext.of(settings, project="shop", stack="dev", root=folder)
+    context = StackContext.of(settings, project=project, stack="dev", root=folder)
     providers = {**providers_for("aws"), "mlcloud": make_servicer(Engine(None))}
 
     def program() -> None:
@@ -42,8 +42,8 @@ def found(folder: Path, **keys: Any) -> Plan:
     return plan(program, providers=providers, folder=folder)
 
 
-def declared(folder: Path, **keys: Any) -> list[dict[str, Any]]:
-    planned = found(folder, **keys)
+def declared(folder: Path, *, project: str = "shop", **keys: Any) -> list[dict[str, Any]]:
+    planned = found(folder, project=project, **keys)
     assert planned.ok, planned.diagnostics
     return planned.to_dict()["resources"]
 
@@ -166,3 +166,18 @@ def test_outputs_are_what_the_command_line_reads(tmp_path: Path, training: bool)
     }
     assert planned.ok, planned.diagnostics
     assert needed <= set(planned.to_dict()["outputs"])
+
+
+@pytest.mark.parametrize("project", ["shop", "a-project-with-a-name-of-so-many-characters", "p" * 70])
+def test_roles_and_deployer_reach_the_endpoint_and_the_runs_whatever_the_projects_name(
+    tmp_path: Path, project: str
+) -> None:
+    resources = declared(tmp_path, project=project, **TRAINED)
+    endpoint, run = (one(resources, kind)["name"] for kind in ("Endpoint", "TrainingRun"))
+    policies = {entry["name"]: entry["inputs"].get("policy", "") for entry in resources}
+    assert f":log-group:/aws/sagemaker/Endpoints/{endpoint}:" in policies["identity-endpoint-policy"]
+    deployer = policies["identity-deployer-serving"]
+    assert f":endpoint/{endpoint}*" in deployer
+    assert f":training-job/{run}*" in deployer
+    assert f":log-group:/aws/sagemaker/Endpoints/{endpoint}:" in deployer
+    assert f":alarm:TargetTracking-endpoint/{endpoint}/*" in deployer

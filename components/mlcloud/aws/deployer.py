@@ -19,6 +19,7 @@ from mlcloud.aws.arns import (
     log_group_arns,
 )
 from mlcloud.aws.policies import Statement, document
+from mlcloud.aws.prefixes import sagemaker_prefix
 from mlcloud.core.scope import Scope
 
 _SAGEMAKER = "sagemaker.amazonaws.com"
@@ -127,7 +128,7 @@ def _train(scope: Scope) -> list[Statement]:
                 *("sagemaker:CreateTrainingJob", "sagemaker:DescribeTrainingJob"),
                 *("sagemaker:StopTrainingJob", "sagemaker:DeleteTrainingJob", "sagemaker:AddTags"),
             ],
-            resources=[arn(scope, "sagemaker", f"training-job/{own}*")],
+            resources=[arn(scope, "sagemaker", f"training-job/{sagemaker_prefix(scope)}*")],
         ),
         Statement(
             sid="ReadTrainingLogs",
@@ -207,7 +208,7 @@ _SERVING = ("model", "endpoint-config", "endpoint")
 
 
 def _serving(scope: Scope, endpoint_name: str) -> list[Statement]:
-    own = scope.name("aws-sagemaker")
+    own = sagemaker_prefix(scope)
     # AWS makes up their names.
     targets = [arn(scope, "application-autoscaling", "scalable-target/*")]
     alarms = alarms_arn(scope)

@@ -24,6 +24,7 @@ from mlcloud.aws.monitoring import (
     AwsNotificationsArgs,
 )
 from mlcloud.aws.network import AwsNetwork, AwsNetworkArgs
+from mlcloud.aws.prefixes import sagemaker_prefix
 from mlcloud.aws.registry import AwsRegistry, AwsRegistryArgs
 from mlcloud.aws.scaling import AwsScaling, AwsScalingArgs
 from mlcloud.aws.storage import AwsStorage, AwsStorageArgs
@@ -104,7 +105,7 @@ class _Stack:
         found = _look(context, provider)
         self._scope = found.scope
         self._retention_days = settings_args.retention_days(settings.monitoring.log_retention_days)
-        self._endpoint_name = found.scope.name("aws-sagemaker")
+        self._endpoint_name = sagemaker_prefix(found.scope)
         self._storage = self._declare_storage()
         self._registry = self._declare_registry(found)
         # Roles may join the stack's own subnets and no others, so that the network comes before them.
