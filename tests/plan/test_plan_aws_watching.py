@@ -106,6 +106,8 @@ def test_an_empty_queue_costs_nothing_and_a_request_wakes_it() -> None:
     wake = found.alarms()["shop-prod-wake"]
     assert wake["metricName"] == "HasBacklogWithoutCapacity"
     assert wake["comparisonOperator"] == "GreaterThanOrEqualToThreshold"
+    assert wake["alarmActions"]
+    assert not wake.get("okActions"), "its end starts no machine"
     awake = scaling(AsynchronousScaling(endpoint=ASYNCHRONOUS, min=1, max=2))
     assert list(tracked(awake)) == ["backlog"]
     assert not awake.alarms()

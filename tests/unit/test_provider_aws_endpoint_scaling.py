@@ -71,6 +71,23 @@ def test_a_changed_instance_type_moves_the_scaling_target_out_and_back(
     assert cloud.last("PutScheduledAction")["Schedule"] == "cron(0 22 * * ? *)"
 
 
+def test_alarms_that_start_a_policy_lose_it_with_the_target_and_people_are_told(
+    cloud: aws.Cloud, plugin: Plugin, name: str
+) -> None:
+    endpoint = served(cloud, plugin, name)
+    register(cloud, name)
+    steps = {"StepAdjustments": [{"MetricIntervalLowerBound": 0.0, "ScalingAdjustment": 1}]}
+    cloud.backend("applicationautoscaling").put_scaling_policy(
+        policy_name="wake", service_namespace="sagemaker", resource_id=f"endpoint/{name}/variant/main",
+        scalable_dimension="sagemaker:variant:DesiredInstanceCount",
+        policy_body={"AdjustmentType": "ChangeInCapacity", **steps}, policy_type="StepScaling",
+    )  # fmt: skip
+    endpoint.update(inputs(name, cloud.config(f"{name}-b", "ml.c5.large")))
+    told = f"no alarm starts the policy wake of endpoint/{name}/variant/main"
+    plugin.engine.wait_for(told)
+    assert not any("policy requests" in entry.message for entry in plugin.engine.entries)
+
+
 def test_a_new_model_on_the_same_machines_leaves_the_scaling_target_alone(
     cloud: aws.Cloud, plugin: Plugin, name: str
 ) -> None:

@@ -73,8 +73,18 @@ class Alarm(Generic[Source_contra]):
         alarm_name: str,
         actions: list[pulumi.Input[str]],
         parent: pulumi.Resource,
+        tells_its_end: bool = True,
     ) -> cloudwatch.MetricAlarm:
-        """Declare the alarm for one source of the metric; the same actions hear of its end.
+        """Declare the alarm for one source of the metric.
+
+        Args:
+            resource_name: Its name in the program.
+            source: What publishes the metric.
+            scope: Whose it is and where.
+            alarm_name: Its name in CloudWatch.
+            actions: ARNs of topics that are told, or of policies that are started.
+            parent: The component that it belongs to.
+            tells_its_end: Whether the actions hear of its end, too: people do, policies must not.
 
         Raises:
             UserError: The source does not publish the metric.
@@ -100,7 +110,7 @@ class Alarm(Generic[Source_contra]):
             treat_missing_data=self.missing,
             actions_enabled=True,
             alarm_actions=actions,
-            ok_actions=actions,
+            ok_actions=actions if tells_its_end else None,
             tags=scope.tags,
             opts=child_options(parent, environment=scope.environment),
         )

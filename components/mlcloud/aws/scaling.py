@@ -362,6 +362,7 @@ class AwsScaling(pulumi.ComponentResource):
             scope=self._scope,
             alarm_name=self._scope.name("aws-cloudwatch-alarm", *self._parts, "wake"),
             actions=[policy.arn],
+            tells_its_end=False,
             parent=self,
         )
 

@@ -165,6 +165,14 @@ class _Rollout:
                 f"which declares again what was there: {scaling.described(aside)}.",
                 severity="error",
             )
+            return
+        for policy in scaling.unstarted(aside):
+            self._context.log(
+                f"The endpoint {self._new.name} has other machines, and no alarm starts the policy {policy} "
+                "now: its action went with the scaling target. Run the update with a refresh, which gives "
+                "the alarm its action again.",
+                severity="warning",
+            )
 
     def _proven(self, found: dict[str, Any] | None) -> EndpointOutputs:
         """What is live, once it runs the configuration and answers; nothing old goes before that."""

@@ -105,6 +105,22 @@ def register(clients: Clients, scaling: Sequence[ScalingTarget]) -> None:
             clients.call(_SERVICE, "put_scheduled_action", ServiceNamespace=_NAMESPACE, **action)
 
 
+def unstarted(scaling: Sequence[ScalingTarget]) -> list[str]:
+    """Policies that no alarm starts any more once they were put back, in words.
+
+    A step policy is started by an alarm of somebody else's, and loses that with its target: the end of a
+    policy takes the action out of the alarm and leaves the alarm
+    (https://docs.aws.amazon.com/autoscaling/application/APIReference/API_DeleteScalingPolicy.html). Target
+    tracking makes its alarms itself.
+    """
+    return [
+        f"{policy['PolicyName']} of {item.target['ResourceId']}"
+        for item in scaling
+        for policy in item.policies
+        if policy["PolicyType"] == "StepScaling"
+    ]
+
+
 def described(scaling: Sequence[ScalingTarget]) -> str:
     """Targets in words: what they scale and between which bounds."""
     return ", ".join(
