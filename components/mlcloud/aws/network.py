@@ -7,10 +7,11 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_aws import ec2, iam, vpc
 
-from mlcloud.aws.arns import arn, log_group_arns, partition_of
+from mlcloud.aws.arns import arn, log_group_arns
 from mlcloud.aws.logs import declare_log_group, retention_problem
 from mlcloud.aws.placement import Placement
 from mlcloud.aws.policies import Statement, document, trust
+from mlcloud.aws.vpc_endpoints import s3_policy, service_policy
 from mlcloud.core.args import validate, within
 from mlcloud.core.errors import Problem
 from mlcloud.core.options import child_options
@@ -171,7 +172,7 @@ class AwsNetwork(pulumi.ComponentResource):
             service_name=f"com.amazonaws.{self._scope.region}.s3",
             vpc_endpoint_type="Gateway",
             route_table_ids=[table.id],
-            policy=_s3_policy(self._scope, network),
+            policy=s3_policy(self._scope, network.buckets),
             tags=self._tags("s3"),
             opts=self._options(),
         )
@@ -359,45 +360,9 @@ class AwsNetwork(pulumi.ComponentResource):
                 private_dns_enabled=True,
                 subnet_ids=[subnet.id for subnet in subnets],
                 security_group_ids=[rules["services"].id],
-                policy=_service_policy(self._scope, service, network.key_arn),
+                policy=service_policy(self._scope, service, network.key_arn),
                 tags=self._tags(service),
                 opts=self._options(),
             )
             for service in network.services
         ]
-
-
-def _s3_policy(scope: Scope, network: ManagedNetwork) -> pulumi.Output[str]:
-    """Let the stack's buckets through, and the layers of images, which lie in a bucket of ECR's.
-
-    https://docs.aws.amazon.com/AmazonECR/latest/userguide/vpc-endpoints.html
-    """
-    layers = f"arn:{partition_of(scope.region)}:s3:::prod-{scope.region}-starport-layer-bucket/*"
-    contents = [pulumi.Output.concat(bucket, "/*") for bucket in network.buckets]
-    return document(
-        Statement(
-            sid="Buckets",
-            principal="*",
-            actions=["s3:GetObject", "s3:PutObject", "s3:AbortMultipartUpload", "s3:ListBucket"],
-            resources=[*network.buckets, *contents],
-            condition={"StringEquals": {"aws:PrincipalAccount": scope.account}},
-        ),
-        Statement(sid="ImageLayers", principal="*", actions=["s3:GetObject"], resources=[layers]),
-    )
-
-
-def _service_policy(scope: Scope, service: str, key_arn: pulumi.Input[str]) -> pulumi.Output[str]:
-    """Let this account through, and of KMS only the stack's key.
-
-    The policy is a ceiling: it grants nothing that the caller's own role does not.
-    """
-    prefix = service.split(".", maxsplit=1)[0].split("-", maxsplit=1)[0]
-    return document(
-        Statement(
-            sid="ThisAccount",
-            principal="*",
-            actions=[f"{prefix}:*"],
-            resources=[key_arn] if service == "kms" else ["*"],
-            condition={"StringEquals": {"aws:PrincipalAccount": scope.account}},
-        )
-    )
