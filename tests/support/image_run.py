@@ -18,7 +18,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-PLATFORM_VARIABLES = ("MLCLOUD_", "AIP_", "AZUREML_", "SM_", "CLUSTER_SPEC")
+PLATFORM_VARIABLES = (
+    *("MLCLOUD_", "AIP_", "AZUREML_", "SM_", "CLUSTER_SPEC"),
+    *("AWS_", "AZURE_STORAGE_", "STORAGE_EMULATOR_HOST"),
+)
+"""How variables begin that platforms set; the second line's lead to object storage."""
 _NEW_MOUNTS, _NEW_NETWORK = 0x00020000, 0x40000000
 _READ_ONLY, _REMOUNT, _BIND, _RECURSIVE, _PRIVATE = 1, 32, 4096, 16384, 1 << 18
 _GET_FLAGS, _SET_FLAGS, _UP = 0x8913, 0x8914, 1

@@ -120,7 +120,6 @@ def _replaced_data(bucket: pulumi.Input[str]) -> list[Statement]:
 
 
 def _train(scope: Scope) -> list[Statement]:
-    own = scope.name("aws-sagemaker")
     return [
         Statement(
             sid="Train",
