@@ -28,6 +28,12 @@ _STATES: Final[dict[str, State]] = {
 # Removing a record takes seconds.
 _REMOVAL_LIMIT_S: Final = 600.0
 _REMOVAL_POLL_S: Final = 1.0
+# What IAM has made is there for other services some time later
+# (https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency);
+# until then, SageMaker says that it could not assume the role.
+_NEW_ROLE: Final = "could not assume role"
+_NEW_ROLE_LIMIT_S: Final = 120.0
+_NEW_ROLE_POLL_S: Final = 5.0
 
 
 def logs_of(name: str) -> str:
@@ -40,6 +46,7 @@ class SageMakerJobs:
 
     def __init__(self, context: Context, clients: Clients, name: str, new: TrainingRunInputs | None) -> None:
         """Take `new` as what is submitted; a run that is only looked at or ended needs none."""
+        self._context = context
         self._clients = clients
         self._name = name
         self._new = new
@@ -76,11 +83,18 @@ class SageMakerJobs:
         """Start the job. One that is there is the same job: an answer was lost, or another update won."""
         if self._new is None:
             raise ResourceError(f"The {self.title} cannot be started: its inputs are not known.")
-        try:
-            self._clients.call("sagemaker", "create_training_job", **request(self._new))
-        except AwsError as error:
-            if error.code != "ResourceInUse":
-                raise
+        asked, deadline = request(self._new), time.monotonic() + _NEW_ROLE_LIMIT_S
+        while True:
+            try:
+                self._clients.call("sagemaker", "create_training_job", **asked)
+                return
+            except AwsError as error:
+                if error.code == "ResourceInUse":
+                    return
+                if _NEW_ROLE not in error.reason.lower() or time.monotonic() > deadline:
+                    raise
+            self._context.log("SageMaker does not see the training role yet: trying again", ephemeral=True)
+            self._context.pause(_NEW_ROLE_POLL_S)
 
     def stop(self, job: Job) -> None:
         """Tell the job to stop; one that has ended or is gone is no error."""
