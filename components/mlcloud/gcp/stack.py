@@ -135,11 +135,12 @@ class _Stack:
         )
 
     def _declare_registry(self, found: _Account) -> GcpRegistry:
+        root = self._context.as_declared(self._context.root)
         return GcpRegistry(
             "registry",
             GcpRegistryArgs(
                 scope=self._scope,
-                image=settings_args.image(self._settings, self._context.root, found.registry),
+                image=settings_args.image(self._settings, root, found.registry),
                 key_name=self._storage.key_name,
                 agents=self._foundation.agents,
             ),
