@@ -66,3 +66,14 @@ def model(cloud: aws.Cloud, prediction: object, *, bucket: str = MODELS, **smoke
 def answer(prediction: object) -> aws.Answer:
     """What a classification answers."""
     return 200, {"predictions": [{"prediction": prediction, "probabilities": {}}]}
+
+
+WRONG = answer("right")
+
+
+def given(cloud: aws.Cloud, name: str, letter: str, *answers: aws.Answer, **more: Any) -> dict[str, Any]:
+    """Inputs with a configuration whose model must answer `left`, and what it answers when it is live."""
+    config = more.pop("config", {})
+    wanted = inputs(name, cloud.config(f"{name}-{letter}", **config), **model(cloud, "left"), **more)
+    cloud.predictions[f"{name}-{letter}"] = list(answers or [answer("left")])
+    return wanted

@@ -7,10 +7,8 @@ from typing import Any
 import pytest
 from support import provider_aws_cloud as aws
 from support import provider_plugin
-from support.provider_aws_endpoints import ENDPOINT, answer, inputs, model, own_name, register
+from support.provider_aws_endpoints import ENDPOINT, WRONG, answer, given, own_name, register
 from support.provider_plugin import Plugin, RefusedError, ResourceClient
-
-WRONG = answer("right")
 
 
 @pytest.fixture(scope="module")
@@ -26,14 +24,6 @@ def plugin(cloud: aws.Cloud) -> Iterator[Plugin]:
 @pytest.fixture
 def name(cloud: aws.Cloud, request: pytest.FixtureRequest) -> str:
     return own_name(cloud, request)
-
-
-def given(cloud: aws.Cloud, name: str, letter: str, *answers: aws.Answer, **more: Any) -> dict[str, Any]:
-    """Inputs with a configuration whose model must answer `left`, and what it answers when it is live."""
-    config = more.pop("config", {})
-    wanted = inputs(name, cloud.config(f"{name}-{letter}", **config), **model(cloud, "left"), **more)
-    cloud.predictions[f"{name}-{letter}"] = list(answers or [answer("left")])
-    return wanted
 
 
 def served(cloud: aws.Cloud, plugin: Plugin, name: str, **config: Any) -> ResourceClient:

@@ -43,7 +43,8 @@ class AwsEndpointArgs:
         log_retention_days: How long logs are kept, one of CloudWatch's numbers of days. Default 365.
         latency_p99_ms: An update is rolled back when 1 % of the requests take longer. Default 1000.
         error_percent: An update is rolled back when more requests fail by the server's fault. Default 1.
-        retained_configs: Configurations that stay, the live one included, 1 to 100. Default 3.
+        retained_configs: Configurations that stay of those that have served rightly, the live one included,
+            1 to 100. Default 3.
     """
 
     scope: Scope

@@ -177,6 +177,7 @@ class Endpoint(ProviderResource):
     status: pulumi.Output[str]
     variant_names: pulumi.Output[list[str]] = pulumi.property("variantNames")
     config_names: pulumi.Output[list[str]] = pulumi.property("configNames")
+    proven_config_names: pulumi.Output[list[str] | None] = pulumi.property("provenConfigNames")
 
     def __init__(
         self,

@@ -69,7 +69,7 @@ class Endpoint(
         found = change.describe(clients, outputs.name)
         if found is None:
             return None
-        seen = outputs_of(clients, inputs, found, outputs.config_names)
+        seen = outputs_of(clients, inputs, found, outputs.config_names, outputs.proven_config_names)
         reason = illness(found, inputs.endpoint_config_name)
         if reason is not None:
             raise Unhealthy(identifier, seen, [f"{reason} The next update mends it."])
@@ -96,4 +96,5 @@ class Endpoint(
         clients = clients_in(outputs.region)
         scaling.deregister(clients, scaling.targets(clients, outputs.name, outputs.variant_names))
         change.delete(context, clients, outputs.name, DEFAULT_TIMEOUT_S)
-        history.clean(context, clients, outputs.name, outputs.config_names, keep=0, live=None)
+        names = outputs.config_names
+        history.clean(context, clients, outputs.name, names, proven=(), keep=0, live=None)

@@ -1,9 +1,11 @@
-"""Configurations and models that an endpoint has run: the last ones stay, older ones go."""
+"""Configurations and models that an endpoint has run: the last ones that served stay, the others go."""
 
 from collections.abc import Sequence
 
 from mlcloud.provider.aws.clients import AwsError, Clients
+from mlcloud.provider.aws.endpoint_inputs import EndpointOutputs
 from mlcloud.provider.aws.endpoint_revision import own_prefix
+from mlcloud.provider.aws.endpoint_seen import UNPROVEN
 from mlcloud.provider.resource import Context
 
 
@@ -12,31 +14,51 @@ def with_latest(config_names: Sequence[str], latest: str) -> list[str]:
     return [latest, *(name for name in config_names if name != latest)]
 
 
+def proven_in(old: EndpointOutputs | None) -> list[str]:
+    """The configurations that have proven themselves, the latest first.
+
+    A state from before they were marked does not tell them from failed ones: all count, behind the one that
+    the endpoint was seen running, so that as many stay as before, and that one does.
+    """
+    if old is None:
+        return []
+    if old.proven_config_names is not None:
+        return old.proven_config_names
+    live = old.endpoint_config_name
+    names = with_latest(old.config_names, live)
+    return names[1:] if old.status == UNPROVEN else names
+
+
 def clean(
     context: Context,
     clients: Clients,
     endpoint: str,
     config_names: Sequence[str],
     *,
+    proven: Sequence[str],
     keep: int,
     live: str | None,
 ) -> list[str]:
-    """Delete the configurations beyond the last ones, and the models made with them.
+    """Delete all configurations but the last proven ones, and the models made with them.
+
+    Those that failed do not count: however many there are, they push none out that has served.
 
     Args:
         context: shows what could not be deleted; that fails nothing, the next update tries again.
         clients: AWS.
         endpoint: whose history it is. Only revisions with its name are its own; others are left alone.
         config_names: the history, the latest first.
-        keep: how many stay.
+        proven: those that have proven themselves, the latest first.
+        keep: how many of these stay.
         live: the configuration that the endpoint runs, which stays wherever it stands. None: there is none.
 
     Returns:
         The configurations that are left, the latest first.
     """
     left: list[str] = []
-    for index, name in enumerate(config_names):
-        stays = index < keep or name == live
+    stay = {live, *proven[:keep]}
+    for name in config_names:
+        stays = name in stay
         own = name.startswith(own_prefix(endpoint))
         if stays or (own and not _delete(context, clients, name)):
             left.append(name)

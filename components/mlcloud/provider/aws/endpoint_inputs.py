@@ -37,7 +37,8 @@ class EndpointInputs:
         wait_s: seconds that alarms are watched after each move of traffic, 0 to 3600. Default 0.
         termination_wait_s: seconds that the old machines stay after the last move, 0 to 3600. Default 0.
         timeout_s: seconds that a change may take, 600 to 28800. Default 3600.
-        retained_configs: configurations that stay, the live one included, 1 to 100. Default 3.
+        retained_configs: configurations that stay of those that have proven themselves, the live one
+            included, 1 to 100. Default 3.
         tags: tags of the endpoint, at most 50.
     """
 
@@ -70,6 +71,8 @@ class EndpointOutputs:
             smoke prediction: the next update asks again.
         variant_names: names of its production variants, which never change.
         config_names: configurations of this endpoint that still exist, the latest first.
+        proven_config_names: those of them that an update has seen in service with the expected smoke
+            prediction, the latest first. None: the state is from before they were marked.
     """
 
     name: str = field(metadata=options(stable=True))
@@ -80,3 +83,4 @@ class EndpointOutputs:
     status: str
     variant_names: list[str] = field(metadata=options(stable=True))
     config_names: list[str]
+    proven_config_names: list[str] | None = None

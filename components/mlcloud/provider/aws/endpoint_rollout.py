@@ -63,6 +63,7 @@ class _Rollout:
         self._new = new
         self._wanted = wanted
         self._names = history.with_latest(() if old is None else old.config_names, new.endpoint_config_name)
+        self._proven_names = history.proven_in(old)
         self._is_proven = is_proven(old, new.endpoint_config_name)
         # What ran before, unless it did not answer rightly itself: that is nothing to go back to.
         self._ill = old.endpoint_config_name if old is not None and old.status == UNPROVEN else None
@@ -190,11 +191,18 @@ class _Rollout:
                 f"be asked for a smoke prediction: {verdict.unasked} {_MENDS} asks again."
             )
             raise self._unhealthy(found, reason, proven=False)
-        live = str(found["EndpointConfigName"])
+        proven = history.with_latest(self._proven_names, new.endpoint_config_name)
         left = history.clean(
-            self._context, self._clients, new.name, self._names, keep=new.retained_configs, live=live
+            self._context,
+            self._clients,
+            new.name,
+            self._names,
+            proven=proven,
+            keep=new.retained_configs,
+            live=str(found["EndpointConfigName"]),
         )
-        return replace(outputs_of(self._clients, new, found, left), status=change.IN_SERVICE)
+        marked = [name for name in proven if name in left]
+        return replace(outputs_of(self._clients, new, found, left, marked), status=change.IN_SERVICE)
 
     def _go_back(self, found: dict[str, Any], failure: str) -> None:
         """Let the configuration before serve again; it raises, for the update has failed.
@@ -250,7 +258,7 @@ class _Rollout:
         return found
 
     def _unhealthy(self, found: Mapping[str, Any], reason: str, *, proven: bool) -> Unhealthy:
-        outputs = outputs_of(self._clients, self._new, found, self._names)
+        outputs = outputs_of(self._clients, self._new, found, self._names, self._proven_names)
         if not proven and outputs.status == change.IN_SERVICE:
             outputs = replace(outputs, status=UNPROVEN)
         return Unhealthy(self._new.name, outputs, [reason])

@@ -40,9 +40,13 @@ def is_proven(outputs: EndpointOutputs | None, config_name: str) -> bool:
 
 
 def outputs_of(
-    clients: Clients, new: EndpointInputs, found: Mapping[str, Any], config_names: list[str]
+    clients: Clients,
+    new: EndpointInputs,
+    found: Mapping[str, Any],
+    config_names: list[str],
+    proven: list[str] | None,
 ) -> EndpointOutputs:
-    """The endpoint as it is."""
+    """The endpoint as it is, with its history."""
     names = [
         str(variant["VariantName"])
         for variant in cast("list[dict[str, Any]]", found.get("ProductionVariants", []))
@@ -64,4 +68,5 @@ def outputs_of(
         status=str(found["EndpointStatus"]),
         variant_names=names,
         config_names=config_names,
+        proven_config_names=proven,
     )
