@@ -94,3 +94,39 @@ def test_a_state_without_marks_keeps_what_it_was_seen_running(
     serve(cloud, endpoint, name, "e")
     assert "a" in own(cloud, name)
     assert "b" not in own(cloud, name)
+
+
+def test_a_version_that_failed_is_not_gone_back_to_once_sagemaker_has_rolled_back_to_it(
+    cloud: aws.Cloud, plugin: Plugin, name: str
+) -> None:
+    endpoint = plugin.resource(ENDPOINT, name)
+    fail(cloud, endpoint, name, "a")
+    cloud.update_outcome = aws.roll_back("The alarm churn-5xx went off")
+    wanted = given(cloud, name, "b")
+    with pytest.raises(RefusedError, match="rolled the update back") as refused:
+        endpoint.update(wanted)
+    endpoint.adopt(wanted, refused.value)
+    assert endpoint.outputs["status"] == "Unproven"
+    with pytest.raises(RefusedError, match=f"runs the configuration {name}-a, not {name}-b") as seen:
+        endpoint.read()
+    endpoint.adopt(wanted, seen.value)
+    assert endpoint.outputs["status"] == "Unproven"
+    cloud.endpoint(name).failure_reason = None
+    with pytest.raises(RefusedError, match="There is none to go back to"):
+        endpoint.update(given(cloud, name, "c", WRONG))
+    assert cloud.endpoint(name).endpoint_config_name == f"{name}-c"
+
+
+def test_a_version_that_served_and_then_failed_counts_as_failed(
+    cloud: aws.Cloud, plugin: Plugin, name: str
+) -> None:
+    endpoint = plugin.resource(ENDPOINT, name)
+    serve(cloud, endpoint, name, "a")
+    cloud.backend("sagemaker").delete_endpoint(name)
+    cloud.predictions[f"{name}-a"] = [WRONG]
+    with pytest.raises(RefusedError, match="There is none to go back to") as refused:
+        endpoint.update(endpoint.inputs)
+    endpoint.adopt(endpoint.inputs, refused.value)
+    assert endpoint.outputs["provenConfigNames"] == []
+    with pytest.raises(RefusedError, match="There is none to go back to"):
+        endpoint.update(given(cloud, name, "b", WRONG))

@@ -65,8 +65,6 @@ class _Rollout:
         self._names = history.with_latest(() if old is None else old.config_names, new.endpoint_config_name)
         self._proven_names = history.proven_in(old)
         self._is_proven = is_proven(old, new.endpoint_config_name)
-        # What ran before, unless it did not answer rightly itself: that is nothing to go back to.
-        self._ill = old.endpoint_config_name if old is not None and old.status == UNPROVEN else None
         self._before_name = None if old is None else old.endpoint_config_name
         self._is_known = old is not None
         self._smoke: Smoke | None = None
@@ -184,6 +182,7 @@ class _Rollout:
             raise self._unhealthy(found, reason, proven=True)
         verdict = smoke_prediction.ask(self._context, self._clients, new.name, self._wanted, self._smoke)
         if verdict.failure is not None:
+            self._proven_names = [name for name in self._proven_names if name != new.endpoint_config_name]
             self._go_back(found, verdict.failure)
         if verdict.unasked is not None:
             reason = (
@@ -243,9 +242,12 @@ class _Rollout:
         raise self._unhealthy(seen, reason, proven=True)
 
     def _before(self) -> dict[str, Any] | None:
-        """The configuration that ran before, where it served rightly and is still there."""
+        """The configuration that ran before, where it is still there and has not failed itself.
+
+        One that no update has run, put there by hand or by a state that is lost, is taken to serve rightly.
+        """
         name = self._before_name
-        if name is None or name in (self._new.endpoint_config_name, self._ill):
+        if name is None or (name in self._names and name not in self._proven_names):
             return None
         return change.describe_config(self._clients, name)
 
@@ -258,6 +260,7 @@ class _Rollout:
         return found
 
     def _unhealthy(self, found: Mapping[str, Any], reason: str, *, proven: bool) -> Unhealthy:
+        """What is live and ill; not `proven`: it was not seen to answer rightly now."""
         outputs = outputs_of(self._clients, self._new, found, self._names, self._proven_names)
         if not proven and outputs.status == change.IN_SERVICE:
             outputs = replace(outputs, status=UNPROVEN)

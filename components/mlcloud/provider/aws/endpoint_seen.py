@@ -46,7 +46,7 @@ def outputs_of(
     config_names: list[str],
     proven: list[str] | None,
 ) -> EndpointOutputs:
-    """The endpoint as it is, with its history."""
+    """The endpoint as it is, with its history; one that runs what failed or was never asked is `Unproven`."""
     names = [
         str(variant["VariantName"])
         for variant in cast("list[dict[str, Any]]", found.get("ProductionVariants", []))
@@ -59,13 +59,16 @@ def outputs_of(
             config = None
         names = [] if config is None else list(change.variants(config))
     url = f"{clients.url('sagemaker-runtime')}/endpoints/{new.name}/invocations"
+    live, status = str(found["EndpointConfigName"]), str(found["EndpointStatus"])
+    if status == change.IN_SERVICE and proven is not None and live in config_names and live not in proven:
+        status = UNPROVEN
     return EndpointOutputs(
         name=new.name,
         region=new.region,
         arn=str(found["EndpointArn"]),
         url=url,
-        endpoint_config_name=str(found["EndpointConfigName"]),
-        status=str(found["EndpointStatus"]),
+        endpoint_config_name=live,
+        status=status,
         variant_names=names,
         config_names=config_names,
         proven_config_names=proven,
