@@ -6,7 +6,7 @@ import pytest
 from support import provider_aws_cloud as aws
 from support import provider_plugin
 from support.provider_aws_endpoints import inputs, own_name, register, served
-from support.provider_plugin import Plugin
+from support.provider_plugin import Plugin, RefusedError
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +96,37 @@ def test_a_new_model_on_the_same_machines_leaves_the_scaling_target_alone(
     start = len(cloud.operations())
     endpoint.update(inputs(name, cloud.config(f"{name}-b")))
     assert cloud.operations()[start:] == ["UpdateEndpoint"]
+
+
+BACK = ["RegisterScalableTarget", "PutScalingPolicy", "PutScheduledAction"]
+
+
+def test_a_failed_endpoint_is_made_again_with_what_scaled_it(
+    cloud: aws.Cloud, plugin: Plugin, name: str
+) -> None:
+    endpoint = served(cloud, plugin, name)
+    register(cloud, name, low=2, high=9)
+    cloud.endpoint_states = ["Failed", "Failed"]
+    start = len(cloud.operations())
+    assert endpoint.update(inputs(name, cloud.config(f"{name}-b")))["status"] == "InService"
+    assert cloud.operations()[start:] == [
+        "DeregisterScalableTarget",
+        "DeleteEndpoint",
+        "CreateEndpoint",
+        *BACK,
+    ]
+    again = cloud.last("RegisterScalableTarget")
+    assert (again["MinCapacity"], again["MaxCapacity"]) == (2, 9)
+
+
+def test_a_failed_endpoint_that_cannot_be_made_again_says_what_no_longer_scales(
+    cloud: aws.Cloud, plugin: Plugin, name: str
+) -> None:
+    endpoint = served(cloud, plugin, name)
+    register(cloud, name, low=2, high=9)
+    cloud.endpoint_states = ["Failed", "Failed"]
+    cloud.refuse("CreateEndpoint", (400, {"__type": "ResourceLimitExceeded", "message": "no machines"}))
+    cloud.refuse("RegisterScalableTarget", (400, {"__type": "ValidationException", "message": "no variant"}))
+    with pytest.raises(RefusedError, match="no machines"):
+        endpoint.update(inputs(name, cloud.config(f"{name}-b")))
+    plugin.engine.wait_for(f"declares again what was there: endpoint/{name}/variant/main from 2 to 9")

@@ -77,13 +77,11 @@ class _Rollout:
             found = self._settle()
             if found is not None and not self._is_known:
                 demand_own(self._clients, new, found)
-            if found is not None and found["EndpointStatus"] == change.FAILED:
-                self._context.log(f"The endpoint {new.name} had failed: making it again.", severity="warning")
-                change.delete(self._context, self._clients, new.name, new.timeout_s)
-                found = None
             started = True
             if found is None:
                 found = self._create()
+            elif found["EndpointStatus"] == change.FAILED:
+                found = self._make_again(found)
             else:
                 change.tag(self._clients, str(found["EndpointArn"]), old_tags, new.tags)
                 if illness(found, new.endpoint_config_name) is not None:
@@ -120,6 +118,20 @@ class _Rollout:
             f"The endpoint {new.name} could not be made: {reason}\nNothing of it is left. Its "
             f"log: {log_group(new.name)} in CloudWatch."
         )
+
+    def _make_again(self, failed: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Delete an endpoint that failed and make it anew, with what scaled it."""
+        new = self._new
+        self._context.log(f"The endpoint {new.name} had failed: making it again.", severity="warning")
+        ran = change.describe_config(self._clients, str(failed["EndpointConfigName"]))
+        variants = change.variants(self._wanted if ran is None else ran)
+        aside = scaling.targets(self._clients, new.name, list(variants))
+        scaling.deregister(self._clients, aside)
+        try:
+            change.delete(self._context, self._clients, new.name, new.timeout_s)
+            return self._create()
+        finally:
+            self._put_back(aside)
 
     def _move(
         self, to: EndpointInputs, found: dict[str, Any], wanted: dict[str, Any]
@@ -167,7 +179,7 @@ class _Rollout:
             return
         for policy in scaling.unstarted(aside):
             self._context.log(
-                f"The endpoint {self._new.name} has other machines, and no alarm starts the policy {policy} "
+                f"The endpoint {self._new.name} was changed, and no alarm starts the policy {policy} "
                 "now: its action went with the scaling target. Run the update with a refresh, which gives "
                 "the alarm its action again.",
                 severity="warning",
