@@ -229,6 +229,8 @@ def test_functions_are_answered_and_others_refused_by_name(tmp_path: Path) -> No
         pulumi.export("region", aws.get_region().region)
         pulumi.export("partition", aws.get_partition().partition)
         pulumi.export("zones", zones.names)
+        regional = [aws.GetAvailabilityZonesFilterArgs(name="opt-in-status", values=["opt-in-not-required"])]
+        pulumi.export("regional", aws.get_availability_zones(filters=regional).names)
         token = aws.ecr.get_authorization_token()
         pulumi.export("registry", token.proxy_endpoint)
 
@@ -237,9 +239,13 @@ def test_functions_are_answered_and_others_refused_by_name(tmp_path: Path) -> No
         "account": "123456789012",
         "region": "eu-central-1",
         "partition": "aws",
-        "zones": ["eu-central-1a", "eu-central-1b", "eu-central-1c"],
+        "zones": ["eu-central-1-loc-1a", "eu-central-1a", "eu-central-1b", "eu-central-1c"],
+        "regional": ["eu-central-1a", "eu-central-1b", "eu-central-1c"],
         "registry": "https://123456789012.dkr.ecr.eu-central-1.amazonaws.com",
     }
+    other = [aws.GetAvailabilityZonesFilterArgs(name="zone-type", values=["local-zone"])]
+    told = stack.refused(lambda: aws.get_availability_zones(filters=other))
+    assert "zone-type" in told and "opt-in-status" in told
     told = stack.refused(lambda: aws.ec2.get_ami(most_recent=True))
     assert "does not answer aws:ec2/getAmi:getAmi" in told and "getCallerIdentity" in told
 

@@ -173,6 +173,12 @@ def test_a_queue_s_answers_are_encrypted() -> None:
     assert found["clientConfig"] == {"maxConcurrentInvocationsPerInstance": 4}
 
 
+@pytest.mark.parametrize("memory_mb", [1025, 512, 7168])
+def test_memory_that_sagemaker_does_not_have_is_refused_with_what_it_has(memory_mb: int) -> None:
+    with pytest.raises(ArgsError, match=r"(?s)memory_mb.*1024, 2048, 3072, 4096, 5120, 6144"):
+        ServerlessCapacity(memory_mb=memory_mb)
+
+
 def test_a_tag_and_a_folder_are_refused() -> None:
     with pytest.raises(ArgsError) as refused:
         ServedModel(name="m", uri="s3://shop/models/0f/", sha256="0f" * 32, image_uri="shop:latest")

@@ -14,12 +14,22 @@ from mlcloud.aws.instances import has_local_storage
 from mlcloud.aws.metrics import AsynchronousEndpoint, InstanceEndpoint, ServerlessEndpoint
 from mlcloud.aws.placement import Placement
 from mlcloud.core.args import validate, within
+from mlcloud.core.errors import Problem
 
 # Deployment guardrails demand that the name of a variant never changes
 # (https://docs.aws.amazon.com/sagemaker/latest/dg/deployment-guardrails-exclusions.html).
 VARIANT_NAME: Final = "main"
 # ProductionVariantContainerStartupHealthCheckTimeoutInSeconds in SageMaker's API model.
 _STARTUP_S: Final = (60, 3600)
+# MemorySizeInMB of https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_ProductionVariantServerlessConfig.html
+_MEMORIES_MB: Final = range(1024, 6145, 1024)
+
+
+def _memory(value: int) -> Problem | None:
+    if value in _MEMORIES_MB:
+        return None
+    allowed = ", ".join(map(str, _MEMORIES_MB))
+    return Problem(path="memory_mb", value=value, allowed=allowed, fix="set it to one of these sizes in MB")
 
 
 def _placed(placement: Placement | None) -> dict[str, pulumi.Input[str]]:
@@ -114,7 +124,7 @@ class ServerlessCapacity:
         """
         validate(
             "The capacity",
-            within("memory_mb", self.memory_mb, low=1024, high=6144),
+            _memory(self.memory_mb),
             within("max_concurrency", self.max_concurrency, low=1, high=200),
             within("provisioned_concurrency", self.provisioned_concurrency, low=1, high=self.max_concurrency),
         )

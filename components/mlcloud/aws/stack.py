@@ -81,7 +81,10 @@ class _Account:
 def _look(context: StackContext, provider: aws.Provider) -> _Account:
     options = pulumi.InvokeOptions(provider=provider)
     account = aws.get_caller_identity(opts=options).account_id
-    zones = aws.get_availability_zones(state="available", opts=options).names
+    # Local Zones that the account has opted into are left out: they have neither SageMaker nor most machines.
+    # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAvailabilityZones.html
+    regional = aws.GetAvailabilityZonesFilterArgs(name="opt-in-status", values=["opt-in-not-required"])
+    zones = aws.get_availability_zones(state="available", filters=[regional], opts=options).names
     token = aws.ecr.get_authorization_token_output(
         registry_id=account, opts=pulumi.InvokeOutputOptions(provider=provider)
     )

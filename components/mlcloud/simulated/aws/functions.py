@@ -8,6 +8,7 @@ from mlcloud.simulated.aws.policy_document import policy_document
 from mlcloud.simulated.cloud import Facts, Function, InvokeError, digits
 
 _ZONES = ("a", "b", "c")
+_OPT_IN = "opt-in-status"
 _USER_ID = "AIDASIMULATEDUSER0001"
 _EXPIRES = "2099-01-01T00:00:00Z"
 
@@ -45,12 +46,23 @@ def _partition(facts: Facts, arguments: Properties) -> Properties:
 
 
 def _availability_zones(facts: Facts, arguments: Properties) -> Properties:
+    """The region's own zones, and a Local Zone that the account has opted into, where none are left out.
+
+    https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeAvailabilityZones.html
+    """
     region = arguments.get("region") or facts.region
     left_out = {*arguments.get("excludeNames", []), *arguments.get("excludeZoneIds", [])}
-    zones = [
-        (f"{region}{letter}", f"{_zone_prefix(region)}-az{index + 1}") for index, letter in enumerate(_ZONES)
+    prefix = _zone_prefix(region)
+    zones = [(f"{region}-loc-1a", f"{prefix}-loc1-az1", "opted-in")]
+    zones += [
+        (f"{region}{letter}", f"{prefix}-az{index}", "opt-in-not-required")
+        for index, letter in enumerate(_ZONES, 1)
     ]
-    kept = [(name, zone_id) for name, zone_id in zones if not left_out & {name, zone_id}]
+    for asked in arguments.get("filters", []):
+        if asked["name"] != _OPT_IN:
+            raise InvokeError(f"zones are filtered by {_OPT_IN} alone here, and not by {asked['name']}.")
+        zones = [zone for zone in zones if zone[2] in asked["values"]]
+    kept = [(name, zone_id) for name, zone_id, _ in zones if not left_out & {name, zone_id}]
     return {
         **arguments,
         "id": region,
