@@ -2,8 +2,8 @@
 
 Which requests there are and what they may hold is the documents' word: a request that none of them has, or
 with a body that breaks its schema, is refused and remembered. What Vertex AI does with them is in the files
-beside: models, endpoints, jobs; Cloud Storage, Logging and Monitoring as far as they are asked. It also
-serves Google's own client over REST.
+beside: models, endpoints, jobs; Cloud Storage, Logging, Monitoring and Quotas as far as they are asked. It
+also serves Google's own client over REST.
 
 It can be told to fail: `refuse` answers an error, `lose` carries the call out and closes the connection
 without an answer, `drop` closes it before, `slow` waits first.
@@ -35,6 +35,7 @@ from support.provider_gcp_endpoints import Endpoints
 from support.provider_gcp_jobs import Jobs
 from support.provider_gcp_models import Models
 from support.provider_gcp_operations import Operations
+from support.provider_gcp_quotas import Quotas
 from support.provider_gcp_storage import Storage
 from support.provider_gcp_watching import Watching
 
@@ -86,8 +87,10 @@ class Cloud:
         self.models.endpoints = self.endpoints.all
         self.jobs = Jobs(self.storage)
         self.watching = Watching()
+        self.quotas = Quotas()
         self._handlers: dict[str, Callable[[Any], Any]] = {}
-        for part in (self.operations, self.storage, self.models, self.endpoints, self.jobs, self.watching):
+        parts = (self.operations, self.storage, self.models, self.endpoints, self.jobs)
+        for part in (*parts, self.watching, self.quotas):
             self._handlers |= part.handlers()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -107,7 +110,7 @@ class Cloud:
 
     @property
     def variables(self) -> dict[str, str]:
-        services = ("AIPLATFORM", "STORAGE", "LOGGING", "MONITORING")
+        services = ("AIPLATFORM", "STORAGE", "LOGGING", "MONITORING", "CLOUDQUOTAS")
         return {
             "GOOGLE_APPLICATION_CREDENTIALS": str(self._credentials),
             "NO_GCE_CHECK": "true",

@@ -52,8 +52,12 @@ class Demand:
     why: str
 
 
-def check(settings: config.Settings) -> Sequence[QuotaCheck]:
+def check(settings: config.Settings, provider_config: Mapping[str, str]) -> Sequence[QuotaCheck]:  # noqa: ARG001
     """Compare what the stack needs with the account's quotas in its region.
+
+    Args:
+        settings: The stack's settings.
+        provider_config: The stack's config, of which nothing is read: credentials name the account.
 
     Raises:
         UserError: the account cannot be asked.

@@ -22,7 +22,8 @@ def quotas_of(stack: str) -> Sequence[QuotaCheck]:
     """
     project = Project.load(Path.cwd())
     found = project.config(stack, Passphrase(home=home_directory(project.root)))
-    return check_quotas(load(found.values, project.name, secret_keys=found.secret_keys))
+    settings = load(found.values, project.name, secret_keys=found.secret_keys)
+    return check_quotas(settings, found.values)
 
 
 def are_enough(checks: Sequence[QuotaCheck]) -> bool:

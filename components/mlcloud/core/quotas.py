@@ -7,17 +7,14 @@ default credentials, so it is asked for, never part of a preview. Only the chose
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from types import MappingProxyType
 from typing import Protocol, cast
 
 from mlcloud.core.errors import UserError
 from mlcloud.core.settings import Settings
 
-CLOUDS_WITH_QUOTAS = ("aws",)
-_BY_HAND: Mapping[str, str] = {
-    # https://docs.cloud.google.com/sdk/gcloud/reference/quotas/info/list
-    "gcp": "`gcloud quotas info list --service=aiplatform.googleapis.com --project=MY-PROJECT`",
-}
-"""How people see for themselves what their account may use, of clouds that are not asked."""
+CLOUDS_WITH_QUOTAS = ("aws", "gcp")
+_NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,25 +45,26 @@ class QuotaCheck:
 class QuotaOperations(Protocol):
     """The function of a cloud's ``quotas`` module."""
 
-    def check(self, settings: Settings) -> Sequence[QuotaCheck]:
+    def check(self, settings: Settings, provider_config: Mapping[str, str]) -> Sequence[QuotaCheck]:
         """Compare every quota that the stack counts against with the account's."""
         ...
 
 
-def check_quotas(settings: Settings) -> Sequence[QuotaCheck]:
+def check_quotas(settings: Settings, provider_config: Mapping[str, str] = _NOTHING) -> Sequence[QuotaCheck]:
     """Compare what a stack needs with what the account may have; the account is asked.
+
+    Args:
+        settings: The stack's settings.
+        provider_config: The stack's whole config, `namespace:key` to a text; providers of clouds have keys of
+            their own in it, such as `gcp:project`.
 
     Raises:
         UserError: the stack's cloud has no quotas or is not asked for them, or the account cannot be asked.
     """
     if settings.cloud not in CLOUDS_WITH_QUOTAS:
-        asked = f"clouds that are: {', '.join(CLOUDS_WITH_QUOTAS)}."
-        by_hand = _BY_HAND.get(settings.cloud)
-        if by_hand is not None:
-            raise UserError(
-                f"--quotas: {settings.cloud} is not asked for its quotas; {asked} "
-                f"Look yourself before the first update: {by_hand}."
-            )
-        raise UserError(f"--quotas: {settings.cloud} has no quotas that can be asked for; {asked}")
+        raise UserError(
+            f"--quotas: {settings.cloud} has no quotas that can be asked for; clouds that have: "
+            f"{', '.join(CLOUDS_WITH_QUOTAS)}."
+        )
     module = cast("QuotaOperations", import_module(f"mlcloud.{settings.cloud}.quotas"))
-    return module.check(settings)
+    return module.check(settings, provider_config)

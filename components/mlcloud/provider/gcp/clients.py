@@ -115,7 +115,7 @@ class Clients:
         """The address of a service, without a slash at the end.
 
         Args:
-            service: `aiplatform`, `storage`, `logging` or `monitoring`.
+            service: `aiplatform`, `storage`, `logging`, `monitoring` or `cloudquotas`.
             host: a name of its own, such as a dedicated endpoint's. Default: the service's public one.
         """
         override = os.environ.get(f"{_OVERRIDE}{service.upper()}")
