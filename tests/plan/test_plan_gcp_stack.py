@@ -119,6 +119,25 @@ def test_a_cluster_needs_no_network_and_brings_its_accelerators(tmp_path: Path) 
     assert {"pscInterfaceConfig"}.isdisjoint(machines)
 
 
+def test_a_run_on_the_cluster_names_its_machines_as_they_are_and_no_spare_ones(tmp_path: Path) -> None:
+    training = {**TRAINED["training"], "compute": {"kind": "cluster", "nodes": 2}}
+    cluster = {"accelerator": "T4", "accelerators": 2, "max_machines": 4}
+    network = {"kind": "managed"}
+    resources = declared(tmp_path, **{**TRAINED, "training": training}, cluster=cluster, network=network)
+    run, machines = one(resources, "TrainingRun"), one(resources, "AiPersistentResource")
+    (pool,) = machines["resourcePools"]
+    assert run["persistentResource"] == machines["name"]
+    named = {key: run[key] for key in ("machineType", "acceleratorType", "acceleratorCount")}
+    assert named == pool["machineSpec"]
+    assert run["diskGb"] == pool["diskSpec"]["bootDiskSizeGb"]
+    assert (run["replicaCount"], run["spot"]) == (2, False)
+    assert run["kmsKeyName"] == machines["encryptionSpec"]["kmsKeyName"]
+    assert run["networkAttachment"] == machines["pscInterfaceConfig"]["networkAttachment"]
+    # A job may work as the account that it names.
+    account = machines["resourceRuntimeSpec"]["serviceAccountSpec"]
+    assert account["enableCustomServiceAccount"]
+
+
 def test_a_machine_with_accelerators_scales_and_is_watched_by_them(tmp_path: Path) -> None:
     capacity = {"instance_type": "g2-standard-8", "max": 3}
     resources = declared(tmp_path, **TRAINED, endpoint={"capacity": capacity})

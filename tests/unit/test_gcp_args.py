@@ -118,6 +118,9 @@ def test_prod_demands_two_machines_a_key_and_a_network():
         "models_bucket": "b",
     }
     assert refused(lambda: GcpTrainingArgs(scope=prod, **run)) == ["key_name", "placement"]  # type: ignore[arg-type]
+    assert refused(lambda: GcpTrainingArgs(scope=scope(), **run, accelerator_type="NVIDIA_L4")) == [  # type: ignore[arg-type]
+        "accelerator_count"
+    ]
     assert refused(lambda: GcpTrainingArgs(scope=scope(), **run, spot=True, persistent_resource="gpu")) == [  # type: ignore[arg-type]
         "spot"
     ]

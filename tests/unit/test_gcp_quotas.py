@@ -110,6 +110,11 @@ def test_the_clusters_machines_count_as_trainings_and_beside_a_run_of_its_own() 
     assert (gpus.metrics, gpus.needed) == (("custom_model_training_nvidia_t4_gpus",), 6)
 
 
+def test_a_run_on_the_cluster_takes_its_machines_and_none_of_its_own() -> None:
+    needed = needs(cluster={"accelerator": "T4"}, training=training(kind="cluster"))
+    assert needed == {TRAINING: 8, "custom_model_training_nvidia_t4_gpus": 1, SERVING: 4}
+
+
 @pytest.mark.parametrize("name", [row.name for row in ACCELERATORS])
 def test_every_accelerator_has_a_quota(name: str) -> None:
     row = next(row for row in ACCELERATORS if row.name == name)

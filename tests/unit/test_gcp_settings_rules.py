@@ -27,6 +27,7 @@ def read(**keys: Any) -> None:
 def test_what_is_right_is_read() -> None:
     read()
     read(**PROD, endpoint={"capacity": {"min": 2, "instance_type": "g2-standard-8"}})
+    read(training={**RIGHT["training"], "compute": {"kind": "cluster"}}, cluster={"accelerator": "L4"})
     read(image=f"europe-west4-docker.pkg.dev/p/r/trainer@sha256:{'0' * 64}")
 
 
@@ -43,6 +44,15 @@ def test_what_is_right_is_read() -> None:
         ({"image": f"docker.io/shop/trainer@sha256:{'0' * 64}"}, "image"),
         ({"cluster": {"accelerator": "L5"}}, "cluster.accelerator"),
         ({"cluster": {"accelerator": "L4", "accelerators": 3}}, "cluster.accelerators"),
+        ({"training": {**RIGHT["training"], "compute": {"kind": "cluster"}}}, "training.compute.kind"),
+        (
+            {
+                "training": {**RIGHT["training"], "compute": {"kind": "cluster", "nodes": 2}},
+                "cluster": {"accelerator": "L4"},
+            },
+            "training.compute.nodes",
+        ),
+        ({"cluster": {"accelerator": "L4", "spot": True}}, "cluster.spot"),
         ({"network": {"kind": "existing", "subnets": ["s"]}}, "network.subnets[0]"),
         ({"monitoring": {}}, "monitoring.notify"),
         ({"budget": {"monthly": 5}}, "budget.billing_account"),

@@ -71,11 +71,18 @@ class GcpCluster(pulumi.ComponentResource):
     id: pulumi.Output[str]
     name: pulumi.Output[str]
     """The persistent resource's identifier, which a training run names to run on it."""
+    machine_type: str
+    """Its machines, which such a run has to name as they are, with their accelerators and their disk."""
+    accelerator_type: str
+    accelerator_count: int
+    disk_gb: int
 
     def __init__(self, name: str, args: GcpClusterArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlcloud:index:GcpCluster", name, {}, opts)
         scope = args.scope
         row = next(row for row in _ROWS if row.name == args.accelerator)
+        self.machine_type, self.disk_gb = row.machine_types[args.accelerators], args.disk_gb
+        self.accelerator_type, self.accelerator_count = row.kind, args.accelerators
         scales = args.max_machines > 1
         resource = vertex.AiPersistentResource(
             f"{name}-machines",
@@ -87,9 +94,9 @@ class GcpCluster(pulumi.ComponentResource):
                 vertex.AiPersistentResourceResourcePoolArgs(
                     id=_POOL,
                     machine_spec=vertex.AiPersistentResourceResourcePoolMachineSpecArgs(
-                        machine_type=row.machine_types[args.accelerators],
-                        accelerator_type=row.kind,
-                        accelerator_count=args.accelerators,
+                        machine_type=self.machine_type,
+                        accelerator_type=self.accelerator_type,
+                        accelerator_count=self.accelerator_count,
                     ),
                     replica_count="1",
                     autoscaling_spec=vertex.AiPersistentResourceResourcePoolAutoscalingSpecArgs(
@@ -102,6 +109,12 @@ class GcpCluster(pulumi.ComponentResource):
                     ),
                 )
             ],
+            # ServiceAccountSpec in the discovery document: jobs work as accounts of their own.
+            resource_runtime_spec=vertex.AiPersistentResourceResourceRuntimeSpecArgs(
+                service_account_spec=vertex.AiPersistentResourceResourceRuntimeSpecServiceAccountSpecArgs(
+                    enable_custom_service_account=True
+                )
+            ),
             encryption_spec=vertex.AiPersistentResourceEncryptionSpecArgs(kms_key_name=args.key_name),
             psc_interface_config=None
             if args.placement is None

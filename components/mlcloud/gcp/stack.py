@@ -1,5 +1,6 @@
 """The whole stack on GCP, in the order in which the data flows."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -13,7 +14,7 @@ from mlcloud.core.context import StackContext
 from mlcloud.core.datafile import DataFile, check_data_file
 from mlcloud.core.errors import UserError
 from mlcloud.core.scope import Scope
-from mlcloud.core.settings import JobCompute, ModelPin, Settings
+from mlcloud.core.settings import ClusterCompute, ModelPin, Settings
 from mlcloud.gcp import settings_args
 from mlcloud.gcp.budget import CHANNELS_MAX as BUDGET_CHANNELS_MAX
 from mlcloud.gcp.budget import GcpBudget, GcpBudgetArgs
@@ -190,27 +191,38 @@ class _Stack:
         training = self._settings.training
         if training is None or self._data is None or self._storage.data_uri is None:
             return None
+        declare = functools.partial(
+            GcpTrainingArgs,
+            scope=self._scope,
+            training=TrainingArgs.of(training),
+            data_uri=self._storage.data_uri,
+            data_sha256=self._data.sha256,
+            image_uri=self._registry.image_uri,
+            service_account=self._identity.training_account,
+            models_bucket=self._storage.models.name,
+            placement=self._network.placement,
+            key_name=self._storage.key_name,
+            wait=training.wait,
+        )
         compute = training.compute
-        assert isinstance(compute, JobCompute)  # noqa: S101 - the settings refuse the other kind on GCP
-        return GcpTraining(
-            "training",
-            GcpTrainingArgs(
-                scope=self._scope,
-                training=TrainingArgs.of(training),
-                data_uri=self._storage.data_uri,
-                data_sha256=self._data.sha256,
-                image_uri=self._registry.image_uri,
-                service_account=self._identity.training_account,
-                models_bucket=self._storage.models.name,
+        if isinstance(compute, ClusterCompute):
+            cluster = self._cluster
+            assert cluster is not None  # noqa: S101 - the settings demand a cluster
+            args = declare(
+                persistent_resource=cluster.name,
+                machine_type=cluster.machine_type,
+                accelerator_type=cluster.accelerator_type,
+                accelerator_count=cluster.accelerator_count,
+                disk_gb=cluster.disk_gb,
+                instances=compute.nodes,
+            )
+        else:
+            args = declare(
                 machine_type=compute.instance_type or settings_args.TRAINING_MACHINE_TYPE,
                 instances=compute.instances,
                 spot=compute.spot,
-                placement=self._network.placement,
-                key_name=self._storage.key_name,
-                wait=training.wait,
-            ),
-            opts=self._options,
-        )
+            )
+        return GcpTraining("training", args, opts=self._options)
 
     def _live_model(self) -> ServedModel:
         """Return the live model: the pinned one, or what the run produced."""

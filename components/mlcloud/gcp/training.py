@@ -32,11 +32,15 @@ class GcpTrainingArgs:
         service_account: E-mail address of the account that the job works as.
         models_bucket: Name of the bucket that takes the model.
         machine_type: Compute Engine's name of the machine type. Default n1-standard-4.
+        accelerator_type: Vertex AI's name of the accelerator. Default: what the machine type brings.
+        accelerator_count: Accelerators of each machine, 1 to 16. Default: what the machine type brings.
         instances: Machines that train together, 1 to 100. Default 1.
         spot: Use spare capacity: cheaper, and it may be taken back. Default: no.
         disk_gb: Disk of each machine, 100 to 64000 GB. Default 100.
         placement: The network that the job joins. Default: none of one's own.
-        persistent_resource: Identifier of a persistent resource whose machines it runs on. Default: new ones.
+        persistent_resource: Identifier of a persistent resource whose machines it runs on; machine type,
+            accelerators, disk, network and key have to be that one's
+            (https://cloud.google.com/vertex-ai/docs/training/persistent-resource-train). Default: new ones.
         key_name: KMS key of what the job makes. Default: Google's own keys.
         wait: Wait for the run inside the update. Default: yes.
     """
@@ -49,6 +53,8 @@ class GcpTrainingArgs:
     service_account: pulumi.Input[str]
     models_bucket: pulumi.Input[str]
     machine_type: str = MACHINE_TYPE
+    accelerator_type: str | None = None
+    accelerator_count: int | None = None
     instances: int = 1
     spot: bool = False
     disk_gb: int = 100
@@ -70,8 +76,16 @@ class GcpTrainingArgs:
             allowed="no spare capacity on a persistent resource: its machines wait already",
             fix="remove `spot` or `persistent_resource`",
         )
+        alone = Problem(
+            path="accelerator_count",
+            value=self.accelerator_count,
+            allowed="a type and a number, or neither",
+            fix="give both",
+        )
         validate(
             "The training run",
+            within("accelerator_count", self.accelerator_count, low=1, high=16),
+            None if (self.accelerator_type is None) == (self.accelerator_count is None) else alone,
             within("instances", self.instances, low=1, high=100),
             within("disk_gb", self.disk_gb, low=100, high=64000),
             waiting if self.spot and self.persistent_resource is not None else None,
@@ -97,7 +111,9 @@ class GcpTraining(pulumi.ComponentResource):
     def __init__(self, name: str, args: GcpTrainingArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlcloud:index:GcpTraining", name, {}, opts)
         scope, training, placement = args.scope, args.training, args.placement
-        accelerator, count = accelerator_of(args.machine_type) or (None, None)
+        accelerator, count = args.accelerator_type, args.accelerator_count
+        if accelerator is None:
+            accelerator, count = accelerator_of(args.machine_type) or (None, None)
         run = VertexTrainingRun(
             f"{name}-run",
             name=vertex_prefix(scope),

@@ -39,7 +39,9 @@ _GCP: Final = ("gcp",)
 CLOUDS: Final = ("aws", "gcp", "azure")
 # Where training data is a file of the project: an object elsewhere may change under its name.
 DATA_IS_A_FILE: Final = ("aws", "gcp")
-TRAINS_ON_CLUSTER: Final = ("aws",)
+TRAINS_ON_CLUSTER: Final = ("aws", "gcp")
+# Where a cluster's machines are in a network of one's own, always.
+NETWORKED_CLUSTERS: Final = ("aws", "azure")
 
 REFUSED: Final[tuple[Refused, ...]] = (
     Refused(
@@ -75,7 +77,7 @@ REFUSED: Final[tuple[Refused, ...]] = (
     ),
     Refused(
         path="training.compute.kind",
-        clouds=("gcp", "azure"),
+        clouds=("azure",),
         lacks="runs on machines of their own alone",
         instead="set it to `job`",
         when=lambda value: value == "cluster",

@@ -7,7 +7,13 @@ from urllib.parse import urlsplit
 
 from mlcloud.core.errors import ABSENT, Problem
 from mlcloud.core.metrics import METRICS, TASKS_OF, Estimator, MetricName
-from mlcloud.core.settings.refused import CLOUDS, DATA_IS_A_FILE, REFUSED, TRAINS_ON_CLUSTER
+from mlcloud.core.settings.refused import (
+    CLOUDS,
+    DATA_IS_A_FILE,
+    NETWORKED_CLUSTERS,
+    REFUSED,
+    TRAINS_ON_CLUSTER,
+)
 
 # Where each cloud's services read objects from; a path without a scheme is a file of the project.
 URI_SCHEMES: Final[Mapping[str, tuple[str, ...]]] = {
@@ -170,7 +176,7 @@ def _most_is_not_less_than_fewest(given: Given) -> Iterator[Problem]:
 
 
 def _a_cluster_needs_a_network(given: Given) -> Iterator[Problem]:
-    if given.get("cloud", "local") not in ("aws", "azure") or not given.is_set("cluster"):
+    if given.get("cloud", "local") not in NETWORKED_CLUSTERS or not given.is_set("cluster"):
         return
     implied = "managed" if given.get("environment", "dev") == "prod" else "none"
     kind = given.get("network.kind", "managed" if given.is_set("network") else implied)
@@ -197,7 +203,8 @@ def _a_run_on_the_cluster_has_one(given: Given) -> Iterator[Problem]:
     if cloud not in TRAINS_ON_CLUSTER or given.get("training.compute.kind", "job") != "cluster":
         return
     if not given.is_set("cluster"):
-        fix = "add `cluster: {accelerator: ...}` and a network, or set it to `job`"
+        network = " and a network" if cloud in NETWORKED_CLUSTERS else ""
+        fix = f"add `cluster: {{accelerator: ...}}`{network}, or set it to `job`"
         yield given.problem(
             "training.compute.kind", value="cluster", allowed="only with `mlcloud:cluster`", fix=fix
         )
