@@ -6,6 +6,7 @@ Azure's Blob service: https://learn.microsoft.com/rest/api/storageservices/blob-
 
 from __future__ import annotations
 
+import abc
 import base64
 import json
 import re
@@ -43,7 +44,7 @@ class _Handler(WSGIRequestHandler):
         return True
 
 
-class ObjectStorage:
+class ObjectStorage(abc.ABC):
     """One service. `denied` refuses every call, `stalled` answers none until it is released."""
 
     scheme = ""
@@ -69,27 +70,27 @@ class ObjectStorage:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     @property
+    @abc.abstractmethod
     def variables(self) -> dict[str, str]:
         """What makes the trainer ask this server."""
-        raise NotImplementedError
 
     def address(self, key: str, bucket: str = "our-bucket") -> str:
         return f"{self.scheme}://{bucket}/{key}"
 
-    def names(self) -> list[str]:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def names(self) -> list[str]: ...
 
-    def put(self, key: str, content: bytes) -> None:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def put(self, key: str, content: bytes) -> None: ...
 
-    def get(self, key: str) -> bytes:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def get(self, key: str) -> bytes: ...
 
-    def answer(self, environ: Any, start_response: Any) -> Iterable[bytes]:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def answer(self, environ: Any, start_response: Any) -> Iterable[bytes]: ...
 
-    def refusal(self) -> Response:
-        raise NotImplementedError
+    @abc.abstractmethod
+    def refusal(self) -> Response: ...
 
     def _gate(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         self.requests.append((environ["REQUEST_METHOD"], unquote(environ["PATH_INFO"])))
@@ -163,8 +164,7 @@ class _InMemory(ObjectStorage):
     def answer(self, environ: Any, start_response: Any) -> Iterable[bytes]:
         return self.respond(Request(environ))(environ, start_response)
 
-    def respond(self, request: Request) -> Response:
-        raise NotImplementedError
+    def respond(self, request: Request) -> Response: ...
 
     def _ranged(self, content: bytes, header: str | None, **headers: str) -> Response:
         found = re.fullmatch(r"bytes=(\d+)-(\d*)", header or "")

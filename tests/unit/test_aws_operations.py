@@ -223,10 +223,18 @@ def test_a_sample_is_the_row_in_the_live_models_manifest(stub: Stub) -> None:
     assert (found.instance, found.expected) == ({"rooms": 3}, 3000)
 
 
-@pytest.mark.parametrize("content", [b"no archive", archive(model__skops=b"x"), archive(manifest__json=b"{")])
-def test_an_archive_without_a_manifest_is_told(stub: Stub, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"no archive", "is not an archive of a model"),
+        (archive(model__skops=b"x"), r"has no manifest\.json at its top"),
+        (archive(manifest__json=b"{"), "holds no row"),
+        (archive(manifest__json=b'{"smoke": []}'), "holds no row"),
+    ],
+)
+def test_an_archive_without_a_sample_is_told(stub: Stub, content: bytes, told: str) -> None:
     stub("s3").add_response("get_object", {"Body": streamed(content)})
-    with pytest.raises(UserError, match="no manifest"):
+    with pytest.raises(UserError, match=told):
         operations.sample(OUTPUTS)
 
 

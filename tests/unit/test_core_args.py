@@ -1,6 +1,6 @@
 import pytest
-from mlcloud.core.args import TrainingArgs, one_of, validate, within
-from mlcloud.core.errors import ArgsError
+from mlcloud.core.args import TrainingArgs, needed_in_prod, one_of, validate, within
+from mlcloud.core.errors import ABSENT, ArgsError
 from mlcloud.core.settings import Training
 from mlcloud_trainer.training.settings import parse_settings
 
@@ -48,3 +48,12 @@ def test_the_trainer_reads_what_the_settings_say():
 
 def test_a_task_that_was_not_set_is_left_to_the_trainer():
     assert "task" not in TrainingArgs(estimator="svm", target="y").trainer_hyperparameters()
+
+
+def test_what_prod_needs_is_a_problem_in_prod_alone_and_only_where_it_is_missing():
+    found = needed_in_prod("key_name", None, "a key of one's own", prod=True)
+    assert found is not None
+    assert (found.path, found.value) == ("key_name", ABSENT)
+    assert (found.allowed, found.fix) == ("a key of one's own, in prod", "give a key of one's own")
+    assert needed_in_prod("key_name", None, "a key of one's own", prod=False) is None
+    assert needed_in_prod("key_name", "", "a key of one's own", prod=True) is None

@@ -17,8 +17,8 @@ from mlcloud.aws.prefixes import sagemaker_prefix
 from mlcloud.aws.resources import Endpoint as EndpointResource
 from mlcloud.aws.resources import EndpointRevision
 from mlcloud.aws.rollouts import rollout_problems, update_s
-from mlcloud.core.args import validate, within
-from mlcloud.core.errors import ABSENT, Problem
+from mlcloud.core.args import needed_in_prod, validate, within
+from mlcloud.core.errors import Problem
 from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
 from mlcloud.core.settings import AllAtOnce, Canary, Linear, Rollout
@@ -263,10 +263,6 @@ def _prod_problems(args: AwsEndpointArgs) -> list[Problem | None]:
         within("capacity.instances", capacity.instances, low=2)
         if isinstance(capacity, InstanceCapacity)
         else None,
-        None if capacity.kms_key_arn is not None else _missing("capacity.kms_key_arn", "a key of one's own"),
-        None if capacity.placement is not None else _missing("capacity.placement", "private subnets"),
+        needed_in_prod("capacity.kms_key_arn", capacity.kms_key_arn, "a key of one's own", prod=True),
+        needed_in_prod("capacity.placement", capacity.placement, "private subnets", prod=True),
     ]
-
-
-def _missing(path: str, allowed: str) -> Problem:
-    return Problem(path=path, value=ABSENT, allowed=f"{allowed}, in prod", fix=f"give {allowed}")

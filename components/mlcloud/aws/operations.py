@@ -1,17 +1,15 @@
 """Predict, status, models and logs of a stack on AWS, by boto3 and the default credentials."""
 
-import io
 import json
-import tarfile
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
-from urllib.parse import urlsplit
 
 from mlcloud.core.errors import UserError
 from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample
 from mlcloud.provider.aws.clients import AwsError, Clients
+from mlcloud.provider.aws.model_archive import read_manifest
 from mlcloud.provider.errors import ResourceError
 
 _FOLLOW_EVERY_S: Final = 2.0
@@ -33,28 +31,15 @@ _STATES: Final[Mapping[str, str]] = {
 
 def sample(outputs: Mapping[str, Any]) -> Sample:
     """Return the held-out row that the live model's manifest carries."""
-    uri = urlsplit(_output(outputs, "model_uri"))
-    bucket, key = uri.netloc, uri.path.lstrip("/")
-    body = _Services(outputs).told("s3", "get_object", Bucket=bucket, Key=key)["Body"].read()
-    smoke = _manifest(body)["smoke"]
-    return Sample(instance=smoke["instance"], expected=smoke["prediction"])
-
-
-def _manifest(archive: bytes) -> dict[str, Any]:
+    uri = _output(outputs, "model_uri")
     try:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            found = next(
-                (member for member in tar if member.name.removeprefix("./") == "manifest.json"), None
-            )
-            held = None if found is None else tar.extractfile(found)
-            if held is not None:
-                return json.loads(held.read())
-    except (tarfile.TarError, ValueError):
-        pass
-    raise UserError(
-        "The live model's archive holds no manifest that can be read. "
-        "`mlcloud refresh STACK` notices, `mlcloud up STACK` repairs."
-    )
+        smoke = read_manifest(Clients(_output(outputs, "region")), uri).content.get("smoke")
+    except ResourceError as error:
+        raise UserError(str(error)) from None
+    if not isinstance(smoke, dict):
+        raise UserError(f"The manifest in {uri} holds no row. Give rows with --file or --data.")
+    row = cast("Mapping[str, Any]", smoke)
+    return Sample(instance=row["instance"], expected=row["prediction"])
 
 
 def predict(outputs: Mapping[str, Any], body: bytes, *, content_type: str) -> Prediction:

@@ -1,9 +1,8 @@
 """The whole stack on AWS, in the order in which the data flows."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import pulumi
 import pulumi_aws as aws
@@ -31,9 +30,11 @@ from mlcloud.aws.storage import AwsStorage, AwsStorageArgs
 from mlcloud.aws.training import AwsTraining, AwsTrainingArgs
 from mlcloud.core.args import TrainingArgs
 from mlcloud.core.context import StackContext
-from mlcloud.core.datafile import DataFile, check_data_file
+from mlcloud.core.datafile import DataFile
+from mlcloud.core.pins import warn_of_a_foreign_bucket
 from mlcloud.core.scope import Scope
 from mlcloud.core.settings import ClusterCompute, ModelPin, Settings
+from mlcloud.core.trainingdata import uploaded_data
 
 _ANSWERS: Final = "answers"
 _CLUSTER: Final = "cluster"
@@ -45,22 +46,10 @@ def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
     Raises:
         UserError: something that the settings name cannot be used; nothing was declared.
     """
-    data = _data_file(settings, context)
+    data = uploaded_data(settings, context)
     # One place says the region: the settings. The default provider would read `aws:region`.
     provider = aws.Provider("aws", region=context.region)
     return _Stack(settings, context, provider, data).outputs()
-
-
-def _data_file(settings: Settings, context: StackContext) -> DataFile | None:
-    if settings.data is None or settings.training is None:
-        return None
-    data = check_data_file(
-        context.file(settings.data.path),
-        target=settings.training.target,
-        task=settings.training.implied_task,
-        file_format=settings.data.format,
-    )
-    return replace(data, path=context.as_declared(data.path))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -245,7 +234,7 @@ class _Stack:
         """Return the live model: the pinned one, or what the run produced."""
         pin = self._settings.model
         if isinstance(pin, ModelPin):
-            self._warn_of_a_foreign_bucket(pin)
+            warn_of_a_foreign_bucket(pin, self._storage.models.name, copy_command="aws s3 cp")
             return ServedModel(
                 name=pin.name,
                 uri=pin.uri,
@@ -260,19 +249,6 @@ class _Stack:
             sha256=self._training.model_sha256,
             image_uri=self._registry.image_uri,
         )
-
-    def _warn_of_a_foreign_bucket(self, pin: ModelPin) -> None:
-        """Say it when the pinned model lies where the endpoint's role may not read."""
-        place = urlsplit(pin.uri)
-
-        def warn(own: str) -> None:
-            if place.netloc != own:
-                pulumi.log.warn(
-                    f"mlcloud:model.uri is in the bucket {place.netloc}; this stack's endpoint reads {own}. "
-                    f"Copy it: aws s3 cp {pin.uri} s3://{own}{place.path}, and pin that address."
-                )
-
-        self._storage.models.name.apply(warn)
 
     def _declare_serving(self) -> None:
         settings, scope, options = self._settings, self._scope, self._options

@@ -8,8 +8,7 @@ import pulumi
 from mlcloud.aws.placement import Placement
 from mlcloud.aws.prefixes import sagemaker_prefix
 from mlcloud.aws.resources import TrainingRun
-from mlcloud.core.args import TrainingArgs, validate, within
-from mlcloud.core.errors import ABSENT, Problem
+from mlcloud.core.args import TrainingArgs, needed_in_prod, validate, within
 from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
 
@@ -62,8 +61,8 @@ class AwsTrainingArgs:
             "The training run",
             within("instances", self.instances, low=1, high=100),
             within("volume_gb", self.volume_gb, low=1, high=16384),
-            _missing("kms_key_arn", "a key of one's own") if prod and self.kms_key_arn is None else None,
-            _missing("placement", "private subnets") if prod and self.placement is None else None,
+            needed_in_prod("kms_key_arn", self.kms_key_arn, "a key of one's own", prod=prod),
+            needed_in_prod("placement", self.placement, "private subnets", prod=prod),
         )
 
 
@@ -121,7 +120,3 @@ class AwsTraining(pulumi.ComponentResource):
         self.register_outputs(
             {"model_uri": self.model_uri, "model_sha256": self.model_sha256, "metrics": self.metrics}
         )
-
-
-def _missing(path: str, allowed: str) -> Problem:
-    return Problem(path=path, value=ABSENT, allowed=f"{allowed}, in prod", fix=f"give {allowed}")

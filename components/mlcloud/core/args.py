@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import cast
 
-from mlcloud.core.errors import ArgsError, Problem, unknown
+from mlcloud.core.errors import ABSENT, ArgsError, Problem, unknown
 from mlcloud.core.metrics import METRICS, TASKS_OF
 from mlcloud.core.settings import HyperparameterValue, Training
 
@@ -36,6 +36,13 @@ def within(
     limits += [f"at most {high:g}"] if high is not None else []
     allowed = f"a number {' and '.join(limits)}"
     return Problem(path=path, value=value, allowed=allowed, fix=f"set it to {allowed}")
+
+
+def needed_in_prod(path: str, value: object, allowed: str, *, prod: bool) -> Problem | None:
+    """Return the problem of what prod cannot do without and does not have; elsewhere, there is none."""
+    if value is not None or not prod:
+        return None
+    return Problem(path=path, value=ABSENT, allowed=f"{allowed}, in prod", fix=f"give {allowed}")
 
 
 @dataclass(frozen=True, kw_only=True)

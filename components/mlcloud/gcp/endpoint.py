@@ -7,8 +7,8 @@ from typing import Final
 import pulumi
 from pulumi_gcp import monitoring, vertex
 
-from mlcloud.core.args import validate, within
-from mlcloud.core.errors import ABSENT, Problem
+from mlcloud.core.args import needed_in_prod, validate, within
+from mlcloud.core.errors import Problem
 from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
 from mlcloud.core.settings import AllAtOnce, Canary, Linear, Rollout
@@ -249,10 +249,6 @@ def _prod_problems(args: GcpEndpointArgs) -> list[Problem | None]:
     """What prod demands of an endpoint: two machines, a key and a private network."""
     return [
         within("capacity.min", args.capacity.min, low=2),
-        _missing("key_name", "a key of one's own") if args.key_name is None else None,
-        _missing("placement", "a network") if args.placement is None else None,
+        needed_in_prod("key_name", args.key_name, "a key of one's own", prod=True),
+        needed_in_prod("placement", args.placement, "a network", prod=True),
     ]
-
-
-def _missing(path: str, allowed: str) -> Problem:
-    return Problem(path=path, value=ABSENT, allowed=f"{allowed}, in prod", fix=f"give {allowed}")

@@ -6,8 +6,8 @@ from typing import Final
 
 import pulumi
 
-from mlcloud.core.args import TrainingArgs, validate, within
-from mlcloud.core.errors import ABSENT, Problem
+from mlcloud.core.args import TrainingArgs, needed_in_prod, validate, within
+from mlcloud.core.errors import Problem
 from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
 from mlcloud.gcp.instances import accelerator_of
@@ -89,8 +89,8 @@ class GcpTrainingArgs:
             within("instances", self.instances, low=1, high=100),
             within("disk_gb", self.disk_gb, low=100, high=64000),
             waiting if self.spot and self.persistent_resource is not None else None,
-            _missing("key_name", "a key of one's own") if prod and self.key_name is None else None,
-            _missing("placement", "a network") if prod and self.placement is None else None,
+            needed_in_prod("key_name", self.key_name, "a key of one's own", prod=prod),
+            needed_in_prod("placement", self.placement, "a network", prod=prod),
         )
 
 
@@ -151,7 +151,3 @@ class GcpTraining(pulumi.ComponentResource):
         self.register_outputs(
             {"model_uri": self.model_uri, "model_sha256": self.model_sha256, "metrics": self.metrics}
         )
-
-
-def _missing(path: str, allowed: str) -> Problem:
-    return Problem(path=path, value=ABSENT, allowed=f"{allowed}, in prod", fix=f"give {allowed}")

@@ -5,8 +5,9 @@ from typing import Any
 
 from mlcloud.core.args import TrainingArgs
 from mlcloud.core.context import StackContext
-from mlcloud.core.datafile import DataFile, check_data_file
+from mlcloud.core.datafile import DataFile
 from mlcloud.core.settings import InstanceCapacity, ModelPin, Settings
+from mlcloud.core.trainingdata import training_data
 from mlcloud.local.endpoint import LocalEndpoint, LocalEndpointArgs
 from mlcloud.local.models import LocalModel, LocalModelArgs
 from mlcloud.local.scope import LocalScope
@@ -20,7 +21,7 @@ def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
     Raises:
         UserError: the data file cannot be used; nothing was declared.
     """
-    data = _data_file(settings, context)
+    data = training_data(settings, context)
     scope = LocalScope.of(context)
     storage = LocalStorage("storage", LocalStorageArgs(scope=scope, data=data))
     training = _training(settings, scope, storage, data)
@@ -55,17 +56,6 @@ def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
             "training_run": training.name,
         }
     return outputs
-
-
-def _data_file(settings: Settings, context: StackContext) -> DataFile | None:
-    if settings.data is None or settings.training is None:
-        return None
-    return check_data_file(
-        context.file(settings.data.path),
-        target=settings.training.target,
-        task=settings.training.implied_task,
-        file_format=settings.data.format,
-    )
 
 
 def _training(
