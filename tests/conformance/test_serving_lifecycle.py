@@ -266,12 +266,30 @@ def test_a_taken_port_stops_the_start_and_the_message_says_what_to_set(cancer: T
 # Cold start
 
 
-def test_an_onnx_model_is_ready_soon_and_scikit_learn_is_never_imported(cancer: TestModel) -> None:
+def test_an_onnx_model_is_served_without_a_training_library(cancer: TestModel) -> None:
     with serving(cancer.path) as server:
         server.post("/invocations", {"instances": [cancer.row]})
         maps = Path(f"/proc/{server.process.pid}/maps").read_text()
         assert "onnxruntime" in maps
         for library in ("sklearn", "pandas", "pyarrow", "matplotlib", "scipy", "skl2onnx", "skops"):
             assert f"/{library}/" not in maps, library
-        # 1.5 s is the aim on an idle machine; tests share theirs, where even CPU time runs slower.
-        assert cpu_seconds(server.process.pid) < 4
+
+
+def test_an_onnx_model_is_ready_soon(cancer: TestModel) -> None:
+    def is_soon() -> bool:
+        """1.5 s is the aim on an idle machine. This one is shared: once is enough."""
+        started = time.monotonic()
+        with serving(cancer.path) as server:
+            return time.monotonic() - started < 6 and cpu_seconds(server.process.pid) < 2.5
+
+    assert any(is_soon() for _ in range(8))
+
+
+def test_the_slowest_runtime_listens_within_vertex_ais_ten_seconds(mixed_skops: TestModel) -> None:
+    def is_in_time() -> bool:
+        """Vertex AI tries four times, 10 s apart, and then restarts it (contracts). Once is enough here."""
+        started = time.monotonic()
+        with serving(mixed_skops.path, wait_for="listening"):
+            return time.monotonic() - started < 10
+
+    assert any(is_in_time() for _ in range(5))

@@ -6,6 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from mlcloud.provider.errors import ResourceError
+
+
+class BadModelError(ResourceError):
+    """What a training job left is no model of this trainer, or is not there."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Manifest:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from mlcloud.provider.errors import ResourceError
+from mlcloud.provider.manifest import Manifest
 
 # float32 in ONNX Runtime against float64: predictions agree to about seven digits.
 _RELATIVE_TOLERANCE: Final = 1e-4
@@ -46,6 +47,25 @@ class Smoke:
                 "train the model again."
             )
         return cls(instance=known["instance"], prediction=known["prediction"])
+
+    @classmethod
+    def of_model(cls, model: Manifest, *, uri: str, sha256: str | None) -> "Smoke | None":
+        """The row of the model that is to be served; None when it brings none.
+
+        Args:
+            model: its manifest, as it was read.
+            uri: where from.
+            sha256: the hash that it must have; None when any will do.
+
+        Raises:
+            ResourceError: it is another model than the hash names, or brings half of a row.
+        """
+        if sha256 is not None and model.sha256 != sha256:
+            raise ResourceError(
+                f"modelSha256: the manifest in {uri} has SHA-256 {model.sha256}, not {sha256}: "
+                "the server would refuse this model. Pin the hash of its manifest.json."
+            )
+        return cls.of_manifest(model.content)
 
     @property
     def body(self) -> dict[str, Any]:

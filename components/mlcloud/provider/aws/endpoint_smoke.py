@@ -13,6 +13,7 @@ from mlcloud.provider.aws import model_archive
 from mlcloud.provider.aws.clients import AwsError, Clients
 from mlcloud.provider.aws.endpoint_inputs import EndpointInputs
 from mlcloud.provider.errors import ResourceError
+from mlcloud.provider.manifest import BadModelError
 from mlcloud.provider.resource import Context
 from mlcloud.provider.smoke import Smoke
 
@@ -56,14 +57,9 @@ def expected(clients: Clients, new: EndpointInputs) -> Smoke | None:
         return None
     try:
         model = model_archive.read_manifest(clients, new.model_uri)
-    except model_archive.BadModelError as error:
+    except BadModelError as error:
         raise ResourceError(f"modelUri: {error}") from None
-    if new.model_sha256 is not None and model.sha256 != new.model_sha256:
-        raise ResourceError(
-            f"modelSha256: the manifest in {new.model_uri} has SHA-256 {model.sha256}, not "
-            f"{new.model_sha256}: the server would refuse this model. Pin the hash of its manifest.json."
-        )
-    return Smoke.of_manifest(model.content)
+    return Smoke.of_model(model, uri=new.model_uri, sha256=new.model_sha256)
 
 
 def ask(

@@ -7,18 +7,13 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from mlcloud.provider.aws.clients import AwsError, Clients
-from mlcloud.provider.errors import ResourceError
-from mlcloud.provider.manifest import Manifest
+from mlcloud.provider.manifest import BadModelError, Manifest
 
 ARCHIVE: Final = "model.tar.gz"
 MANIFEST: Final = "manifest.json"
 REPORT: Final = "report.html"
 # A manifest names a few files and columns, a report holds a few charts: what is larger is not ours.
 _LARGEST_BYTES: Final = {MANIFEST: 16 * 1024 * 1024, REPORT: 64 * 1024 * 1024}
-
-
-class BadModelError(ResourceError):
-    """What a training job left is no model of this trainer, or is not there."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from mlcloud.provider.aws import model_archive
 from mlcloud.provider.aws.clients import Clients
 from mlcloud.provider.aws.training_outputs import FAILED, IN_PROGRESS, PUBLISHED, TrainingRunOutputs
 from mlcloud.provider.errors import Cancelled, ResourceError, Unhealthy
+from mlcloud.provider.manifest import BadModelError
 from mlcloud.provider.resource import Context
 from mlcloud.provider.training import pass_gate, run_name
 
@@ -296,11 +297,11 @@ def _usable_model(
     try:
         model = model_archive.read_archive(clients, found.artifact)
         if model.data_sha256 != new.data_sha256:
-            raise model_archive.BadModelError(
+            raise BadModelError(
                 f"dataSha256: the {found.title} was trained on data with SHA-256 {model.data_sha256}, "
                 f"not {new.data_sha256}: {new.data_uri} is other data. Give each file a key of its own."
             )
-    except model_archive.BadModelError as error:
+    except BadModelError as error:
         jobs.forget(context, found)
         raise ResourceError(f"{error} The next update trains again.") from None
     return model

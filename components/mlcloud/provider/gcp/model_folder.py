@@ -5,18 +5,13 @@ from collections.abc import Iterator
 from typing import Any, Final
 from urllib.parse import quote
 
-from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.gcp.clients import Clients, GcpError
-from mlcloud.provider.manifest import Manifest
+from mlcloud.provider.manifest import BadModelError, Manifest
 
 MANIFEST: Final = "manifest.json"
 REPORT: Final = "report.html"
 # A manifest names a few files and columns: what is larger is not ours.
 _LARGEST_MANIFEST_BYTES: Final = 16 * 1024 * 1024
-
-
-class BadModelError(ResourceError):
-    """What a training job left is no model of this trainer, or is not there."""
 
 
 def model_prefix(sha256: str) -> str:

@@ -14,6 +14,7 @@ from mlcloud.provider.gcp import model_folder
 from mlcloud.provider.gcp.clients import Clients
 from mlcloud.provider.gcp.deployed_model import Endpoint, identifier
 from mlcloud.provider.gcp.model_deployment_inputs import VertexModelDeploymentInputs
+from mlcloud.provider.manifest import BadModelError
 from mlcloud.provider.resource import Context
 from mlcloud.provider.smoke import Smoke
 
@@ -33,14 +34,9 @@ def expected(clients: Clients, new: VertexModelDeploymentInputs) -> Smoke | None
         return None
     try:
         model = model_folder.read_folder(clients, new.model_uri)
-    except model_folder.BadModelError as error:
+    except BadModelError as error:
         raise ResourceError(f"modelUri: {error}") from None
-    if new.model_sha256 is not None and model.sha256 != new.model_sha256:
-        raise ResourceError(
-            f"modelSha256: the manifest in {new.model_uri} has SHA-256 {model.sha256}, not "
-            f"{new.model_sha256}: the server would refuse this model. Pin the hash of its manifest.json."
-        )
-    return Smoke.of_manifest(model.content)
+    return Smoke.of_model(model, uri=new.model_uri, sha256=new.model_sha256)
 
 
 def ask(

@@ -11,7 +11,7 @@ from mlcloud.provider.gcp import model_folder, training_job
 from mlcloud.provider.gcp.clients import Clients, clients_in, short_name
 from mlcloud.provider.gcp.training_inputs import VertexTrainingRunInputs, VertexTrainingRunOutputs
 from mlcloud.provider.gcp.training_log import query
-from mlcloud.provider.manifest import Manifest
+from mlcloud.provider.manifest import BadModelError, Manifest
 from mlcloud.provider.resource import Context, Resource
 from mlcloud.provider.training import gate_problems, pass_gate, run_name
 
@@ -196,12 +196,12 @@ def _usable_model(
     try:
         model = model_folder.read_folder(clients, source)
         if model.data_sha256 != new.data_sha256:
-            raise model_folder.BadModelError(
+            raise BadModelError(
                 f"dataSha256: the training job {short_name(str(found['name']))} was trained on data with "
                 f"SHA-256 {model.data_sha256}, not {new.data_sha256}: {new.data_uri} is other data. "
                 "Give each file a name of its own."
             )
-    except model_folder.BadModelError as error:
+    except BadModelError as error:
         bucket, folder = model_folder.split_uri(source)
         model_folder.clear(clients, bucket, f"{folder}/")
         raise ResourceError(f"{error} The next update trains again.") from None
