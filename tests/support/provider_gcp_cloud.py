@@ -78,6 +78,8 @@ class Cloud:
     problems: list[str] = field(default_factory=list)
     faults: dict[str, list[Fault]] = field(default_factory=lambda: defaultdict(list))
 
+    others: dict[str, list[Callable[[], Any]]] = field(default_factory=lambda: defaultdict(list))
+
     def __post_init__(self) -> None:
         self.lock = threading.RLock()
         self.operations = Operations()
@@ -165,6 +167,10 @@ class Cloud:
     def slow(self, method: str, seconds: float) -> None:
         self.faults[method].append(Fault("slow", seconds=seconds))
 
+    def on(self, method: str, act: Callable[[], Any]) -> None:
+        """Somebody else does something when the next call of a method comes, before it is carried out."""
+        self.others[method].append(act)
+
     # The server
 
     def answer(self, verb: str, target: str, content: bytes, headers: Any) -> Answer | None:
@@ -193,6 +199,8 @@ class Cloud:
     def _carry_out(self, request: Request) -> Answer | None:
         with self.lock:
             self.requests.append(request)
+            if self.others[request.method]:
+                self.others[request.method].pop(0)()
             fault = self.faults[request.method].pop(0) if self.faults[request.method] else None
         if fault is not None and fault.kind == "slow":
             time.sleep(fault.seconds)
@@ -258,5 +266,5 @@ def running(folder: Path) -> Iterator[Cloud]:
             environment.setenv(name, value)
         yield cloud
     cloud.close()
-    assert cloud.problems == []
+    assert cloud.problems == [], cloud.problems
     cloud.report().check(share=1.0)

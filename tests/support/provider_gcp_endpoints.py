@@ -23,7 +23,7 @@ class Endpoints:
     def __init__(self, operations: Operations, models: Models) -> None:
         self.all: dict[str, dict[str, Any]] = {}
         self.predictions: dict[str, Any] = {}
-        self.deploy_failure: str | None = None
+        self.deploy_failure: str | RefusedCall | None = None
         self.splits: dict[str, list[dict[str, int]]] = {}
         self._operations = operations
         self._models = models
@@ -75,13 +75,15 @@ class Endpoints:
             self.make(name, **request.body)
             return {"@type": f"{_ANY}Endpoint", "name": name}
 
-        return self._operations.start(name, carry_out)
+        return self._operations.start(name, carry_out, "CreateEndpoint")
 
     def _delete(self, request: Any) -> dict[str, Any]:
         endpoint = self.find(request.given["name"])
         if endpoint["deployedModels"]:
             raise not_now("The endpoint has deployed models and cannot be deleted.")
-        return self._operations.start(endpoint["name"], lambda: self.all.pop(endpoint["name"]) and {})
+        return self._operations.start(
+            endpoint["name"], lambda: self.all.pop(endpoint["name"]) and {}, "Delete"
+        )
 
     def _set_traffic(self, endpoint: dict[str, Any], split: dict[str, int]) -> None:
         there = {item["id"] for item in endpoint["deployedModels"]}
@@ -116,7 +118,7 @@ class Endpoints:
         def carry_out() -> dict[str, Any]:
             failure, self.deploy_failure = self.deploy_failure, None
             if failure is not None:
-                raise not_now(failure)
+                raise failure if isinstance(failure, RefusedCall) else not_now(failure)
             self._refuse_if_there(endpoint, identifier)
             told = {"id": identifier, "model": version["name"], "modelVersionId": version["versionId"]}
             live = {"displayName": version["displayName"], **body["deployedModel"], **told}
@@ -127,7 +129,7 @@ class Endpoints:
                 )
             return {"@type": f"{_ANY}DeployModelResponse", "deployedModel": live}
 
-        return self._operations.start(endpoint["name"], carry_out)
+        return self._operations.start(endpoint["name"], carry_out, "DeployModel")
 
     def _refuse_if_there(self, endpoint: dict[str, Any], identifier: str) -> None:
         if identifier in {item["id"] for item in endpoint["deployedModels"]}:
@@ -154,7 +156,7 @@ class Endpoints:
                 self._set_traffic(endpoint, kept)
             return {"@type": f"{_ANY}UndeployModelResponse"}
 
-        return self._operations.start(endpoint["name"], carry_out)
+        return self._operations.start(endpoint["name"], carry_out, "UndeployModel")
 
     def _mutate(self, request: Any) -> dict[str, Any]:
         endpoint, wanted = self.find(request.given["endpoint"]), request.body["deployedModel"]
@@ -178,7 +180,7 @@ class Endpoints:
                 target |= {name: source[name]} if name in source else {}
             return {"@type": f"{_ANY}MutateDeployedModelResponse", "deployedModel": live}
 
-        return self._operations.start(endpoint["name"], carry_out)
+        return self._operations.start(endpoint["name"], carry_out, "MutateDeployedModel")
 
     def _predict(self, request: Any) -> dict[str, Any]:
         endpoint = self.find(request.given["endpoint"])

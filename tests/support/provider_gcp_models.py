@@ -22,7 +22,7 @@ class Models:
     def __init__(self, operations: Operations) -> None:
         self.all: dict[str, dict[str, dict[str, Any]]] = {}
         self.endpoints: dict[str, dict[str, Any]] = {}
-        self.upload_failure: str | None = None
+        self.upload_failure: str | RefusedCall | None = None
         self._operations = operations
         self._ids = itertools.count(500)
 
@@ -73,7 +73,7 @@ class Models:
         def carry_out() -> dict[str, Any]:
             failure, self.upload_failure = self.upload_failure, None
             if failure is not None:
-                raise not_now(failure)
+                raise failure if isinstance(failure, RefusedCall) else not_now(failure)
             versions = self.all.setdefault(name, {})
             number = str(max(map(int, versions), default=0) + 1)
             aliases = set(body["model"].get("versionAliases", [])) | (set() if versions else {"default"})
@@ -87,7 +87,7 @@ class Models:
                 "modelVersionId": number,
             }
 
-        return self._operations.start(name, carry_out)
+        return self._operations.start(name, carry_out, "UploadModel")
 
     def _take(self, versions: dict[str, dict[str, Any]], aliases: set[str]) -> None:
         for item in versions.values():
@@ -129,7 +129,7 @@ class Models:
             raise missing(name)
         for number in self.all[name]:
             self._refuse_if_deployed(f"{name}@{number}")
-        return self._operations.start(request.given["name"], lambda: self.all.pop(name, {}) and {})
+        return self._operations.start(request.given["name"], lambda: self.all.pop(name, {}) and {}, "Delete")
 
     def _delete_version(self, request: Any) -> dict[str, Any]:
         model, _, number = request.given["name"].partition("@")
@@ -139,7 +139,7 @@ class Models:
             raise not_now("The only version of a model cannot be deleted: delete the model.")
         if "default" in version["versionAliases"]:
             raise not_now("The default version cannot be deleted.")
-        return self._operations.start(model, lambda: self.all[model].pop(number, {}) and {})
+        return self._operations.start(model, lambda: self.all[model].pop(number, {}) and {}, "Delete")
 
     def _refuse_if_deployed(self, name: str) -> None:
         if self.find(name).get("deployedModels"):

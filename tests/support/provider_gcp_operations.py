@@ -8,6 +8,8 @@ from typing import Any
 from support.provider_gcp_answers import RefusedCall, missing
 
 CANCELLED = 1
+_CODES = {"PERMISSION_DENIED": 7, "INVALID_ARGUMENT": 3, "NOT_FOUND": 5}
+_ANY = "type.googleapis.com/google.cloud.aiplatform.v1."
 _EMPTY = {"@type": "type.googleapis.com/google.protobuf.Empty"}
 
 
@@ -18,6 +20,7 @@ class Operation:
     name: str
     carry_out: Callable[[], dict[str, Any]]
     looks: int
+    kind: str
     outcome: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -30,10 +33,11 @@ class Operation:
             try:
                 self.outcome = {"response": self.carry_out() or _EMPTY}
             except RefusedCall as error:
-                self.outcome = {"error": {"code": 9, "message": str(error)}}
+                self.outcome = {"error": {"code": _CODES.get(error.code, 9), "message": str(error)}}
 
     def told(self) -> dict[str, Any]:
-        return {"name": self.name, **({"done": True, **self.outcome} if self.done else {})}
+        told = {"name": self.name, "metadata": {"@type": f"{_ANY}{self.kind}OperationMetadata"}}
+        return {**told, **({"done": True, **self.outcome} if self.done else {})}
 
 
 class Operations:
@@ -44,9 +48,9 @@ class Operations:
         self.looks = 0
         self._numbers = itertools.count(1000)
 
-    def start(self, parent: str, carry_out: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    def start(self, parent: str, carry_out: Callable[[], dict[str, Any]], kind: str) -> dict[str, Any]:
         name = f"{parent}/operations/{next(self._numbers)}"
-        self.all[name] = Operation(name, carry_out, self.looks)
+        self.all[name] = Operation(name, carry_out, self.looks, kind)
         return self.all[name].told()
 
     def open(self) -> list[Operation]:

@@ -39,6 +39,7 @@ NOT_IN_THE_DOCUMENTS = {
     "model_id": True,
     "kms_key_name": True,
     "undeploy_wait_s": False,
+    "grant_wait_s": False,
 }
 
 
@@ -85,6 +86,7 @@ HOW = {
     "termination_wait_s": 5.0,
     "smoke_timeout_s": 5.0,
     "timeout_s": 5.0,
+    "grant_wait_s": 5.0,
 }
 
 

@@ -58,6 +58,7 @@ class VertexTrainingRun(ProviderResource):
         network_attachment: pulumi.Input[str] | None = None,
         kms_key_name: pulumi.Input[str] | None = None,
         labels: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
+        grant_wait_s: pulumi.Input[float] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         inputs = {
@@ -86,6 +87,7 @@ class VertexTrainingRun(ProviderResource):
             "network_attachment": network_attachment,
             "kms_key_name": kms_key_name,
             "labels": labels,
+            "grant_wait_s": grant_wait_s,
         }
         super().__init__(_training_run.VertexTrainingRun, resource_name, inputs, opts)
 
@@ -131,6 +133,7 @@ class VertexModel(ProviderResource):
         aliases: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
         labels: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         undeploy_wait_s: pulumi.Input[float] | None = None,
+        grant_wait_s: pulumi.Input[float] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         inputs = {
@@ -158,6 +161,7 @@ class VertexModel(ProviderResource):
             "aliases": aliases,
             "labels": labels,
             "undeploy_wait_s": undeploy_wait_s,
+            "grant_wait_s": grant_wait_s,
         }
         super().__init__(_model.VertexModel, resource_name, inputs, opts)
 
@@ -204,6 +208,7 @@ class VertexModelDeployment(ProviderResource):
         termination_wait_s: pulumi.Input[float] | None = None,
         smoke_timeout_s: pulumi.Input[float] | None = None,
         timeout_s: pulumi.Input[float] | None = None,
+        grant_wait_s: pulumi.Input[float] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         inputs = {
@@ -232,5 +237,6 @@ class VertexModelDeployment(ProviderResource):
             "termination_wait_s": termination_wait_s,
             "smoke_timeout_s": smoke_timeout_s,
             "timeout_s": timeout_s,
+            "grant_wait_s": grant_wait_s,
         }
         super().__init__(_model_deployment.VertexModelDeployment, resource_name, inputs, opts)

@@ -10,6 +10,9 @@ from typing import Final
 
 # A label's value, and an identifier that is one: lower case, at most 63 characters.
 LONGEST_NAME: Final = 63
+# Access changes take 2 minutes as a rule, and 7 or more at times
+# (https://cloud.google.com/iam/docs/access-change-propagation).
+GRANT_WAIT_S: Final = 600.0
 
 
 def name_of_at_most(longest: int) -> Callable[[str], str | None]:
@@ -105,6 +108,10 @@ def between(lowest: float, highest: float) -> Callable[[float], str | None]:
         return None if lowest <= value <= highest else f"{value:g} is not from {lowest:g} to {highest:g}."
 
     return check
+
+
+grant_wait: Final = between(0, 3600)
+"""How long a refusal may be a grant that Google does not see yet."""
 
 
 def one_of(allowed: Sequence[str]) -> Callable[[str], str | None]:

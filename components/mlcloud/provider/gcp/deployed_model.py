@@ -5,7 +5,7 @@ https://cloud.google.com/vertex-ai/docs/general/deployment.
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
@@ -13,6 +13,7 @@ from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.gcp import operations
 from mlcloud.provider.gcp.clients import Clients, GcpError, short_name
 from mlcloud.provider.gcp.model_deployment_inputs import METRICS, VertexModelDeploymentInputs
+from mlcloud.provider.gcp.propagation import until_granted
 from mlcloud.provider.resource import Context
 
 # DeployedModel.id: 1 to 10 digits, ours to choose.
@@ -142,32 +143,52 @@ def settle(context: Context, clients: Clients, name: str) -> None:
         context.log(
             f"Waiting for an operation on {short_name(name)} that was started before.", ephemeral=True
         )
-        try:
-            operations.finish(context, clients, operation, _SETTLE_LIMIT_S, "changing the endpoint")
-        except ResourceError as error:
-            if context.cancellation.is_set():
-                raise
-            context.log(f"An operation that was started before failed: {error}", severity="warning")
+        ended = operations.wait(context, clients, operation, _SETTLE_LIMIT_S, "changing the endpoint")
+        if not ended.get("done"):
+            raise ResourceError(
+                f"An operation on {short_name(name)} that was started before has not ended in "
+                f"{_SETTLE_LIMIT_S:g} s: {operation['name']}. Look at it in Vertex AI, and run the "
+                "update again."
+            )
+        if "error" in ended:
+            told = operations.OperationError("an operation that was started before", ended["error"])
+            context.log(str(told), severity="warning")
 
 
 def deploy(context: Context, clients: Clients, new: VertexModelDeploymentInputs, endpoint: Endpoint) -> None:
-    """Start the wanted deployed model: with all traffic where nothing has any, with none beside another."""
+    """Start the wanted deployed model: with all traffic where nothing has any, with none beside another.
+
+    Its account, Vertex AI's agent and its key may have been granted what they need in the same update.
+    """
     wanted = identifier(new)
+    doing = f"deploying {new.name}-{wanted}"
     traffic = {**endpoint.traffic, "0": 0} if endpoint.traffic else {"0": _ALL}
+    before = operations.names_on(clients, new.endpoint)
 
     def happened() -> dict[str, Any] | None:
-        for operation in operations.open_on(clients, new.endpoint):
-            return operation
+        operations.outlast(
+            context,
+            clients,
+            new.endpoint,
+            before,
+            kind="DeployModelOperationMetadata",
+            limit_s=new.timeout_s,
+            doing=doing,
+            end=operations.cancel,
+        )
         there = wanted in expect(clients, new.endpoint).deployed
         return {"done": True, "response": {}} if there else None
 
-    started = clients.post(
-        "aiplatform",
-        f"v1/{new.endpoint}:deployModel",
-        {"deployedModel": body(new), "trafficSplit": traffic},
-        happened=happened,
-    )
-    operations.finish(context, clients, started, new.timeout_s, f"deploying {new.name}-{wanted}")
+    def act() -> None:
+        started = clients.post(
+            "aiplatform",
+            f"v1/{new.endpoint}:deployModel",
+            {"deployedModel": body(new), "trafficSplit": traffic},
+            happened=happened,
+        )
+        operations.finish(context, clients, started, new.timeout_s, doing)
+
+    until_granted(context, act, limit_s=new.grant_wait_s, doing=doing)
 
 
 def changes(endpoint: Endpoint, new: VertexModelDeploymentInputs) -> list[str]:
@@ -232,10 +253,20 @@ def undeploy(context: Context, clients: Clients, name: str, deployed: str, *, wa
     found = describe(clients, name)
     if found is None or deployed not in found.deployed:
         return
+    doing = f"undeploying {deployed}"
+
+    before = operations.names_on(clients, name)
 
     def happened() -> dict[str, Any] | None:
-        for operation in operations.open_on(clients, name):
-            return operation
+        operations.outlast(
+            context,
+            clients,
+            name,
+            before,
+            kind="UndeployModelOperationMetadata",
+            limit_s=_UNDEPLOY_LIMIT_S,
+            doing=doing,
+        )
         now = describe(clients, name)
         gone = now is None or deployed not in now.deployed
         return {"done": True, "response": {}} if gone else None
@@ -244,7 +275,18 @@ def undeploy(context: Context, clients: Clients, name: str, deployed: str, *, wa
         "aiplatform", f"v1/{name}:undeployModel", {"deployedModelId": deployed}, happened=happened
     )
     if wait:
-        operations.finish(context, clients, started, _UNDEPLOY_LIMIT_S, f"undeploying {deployed}")
+        operations.finish(context, clients, started, _UNDEPLOY_LIMIT_S, doing)
+
+
+def release(clients: Clients, name: str, own: Collection[str]) -> None:
+    """Take the traffic away from deployed models that are about to go, where others stay without any.
+
+    Vertex AI undeploys what has traffic only where it is the last one (UndeployModelRequest); the split is
+    empty where an endpoint takes no traffic (Endpoint.trafficSplit).
+    """
+    found = describe(clients, name)
+    if found is not None and found.traffic.keys() <= set(own) and found.deployed.keys() - set(own):
+        move(clients, name, {})
 
 
 def described(traffic: Mapping[str, int]) -> str:

@@ -97,7 +97,7 @@ class VertexModel(
         if _own(clients, outputs) is None:
             return
         registry.wait_until_unused(context, clients, outputs)
-        registry.remove(clients, outputs.name, outputs.version_id)
+        registry.remove(context, clients, outputs.name, outputs.version_id)
 
 
 def _own(clients: Clients, outputs: VertexModelOutputs) -> dict[str, Any] | None:

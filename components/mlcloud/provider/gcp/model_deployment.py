@@ -1,6 +1,6 @@
 """A model's deployment on an endpoint of Vertex AI, which changes by a new one beside it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from typing_extensions import override
@@ -108,7 +108,12 @@ class VertexModelDeployment(
 
     @override
     def delete(self, context: Context, identifier: str, outputs: VertexModelDeploymentOutputs) -> None:
-        """Undeploy what it has deployed, what serves last; the endpoint and others' deployed models stay."""
+        """Undeploy what it has deployed, what serves last; the endpoint and others' deployed models stay.
+
+        Raises:
+            ResourceError: the endpoint's traffic is shared with somebody else: what is ours cannot go before
+                it has none.
+        """
         clients = clients_in(outputs.project, outputs.region)
         endpoint = deployed.describe(clients, outputs.endpoint)
         if endpoint is None:
@@ -117,7 +122,25 @@ class VertexModelDeployment(
         endpoint = deployed.expect(clients, outputs.endpoint)
         traffic = endpoint.traffic
         own = sorted(endpoint.own(outputs.name), key=lambda key: traffic.get(key, 0))
-        if len(traffic) > 1 and not endpoint.strangers(outputs.name):
+        strangers = endpoint.strangers(outputs.name)
+        name = short_name(outputs.endpoint)
+        if strangers and traffic.keys() & set(own):
+            raise ResourceError(
+                f"endpoint: {name} shares its traffic with {_theirs(endpoint, strangers)}, which "
+                f"{outputs.name} has not deployed: {deployed.described(traffic)}. Give them all of it, or "
+                "undeploy them, and run it again."
+            )
+        others = endpoint.deployed.keys() - set(own)
+        if others:
+            context.log(
+                f"{_theirs(endpoint, sorted(others))} on the endpoint {name} was not deployed by "
+                f"{outputs.name} and stays; an endpoint is deleted only when nothing is deployed on it. "
+                "To end it: gcloud ai endpoints undeploy-model "
+                f"{name} --region={outputs.region} --deployed-model-id={min(others)}",
+                severity="warning",
+            )
+            deployed.release(clients, outputs.endpoint, own)
+        elif len(traffic) > 1:
             # A move was broken off: nothing with traffic is undeployed unless it is the last.
             deployed.move(clients, outputs.endpoint, {own[-1]: _ALL})
         for item in own:
@@ -144,6 +167,11 @@ def _run(
         rollout.roll_out(context, clients, new, endpoint)
     _clear(context, clients, new)
     return rollout.outputs(clients, new, deployed.expect(clients, new.endpoint), rollout.SERVING)
+
+
+def _theirs(endpoint: Endpoint, items: Sequence[str]) -> str:
+    """Deployed models of somebody else, with their names for people."""
+    return ", ".join(f"{item} ({endpoint.deployed[item].get('displayName', 'no name')})" for item in items)
 
 
 def _clear(context: Context, clients: Clients, new: VertexModelDeploymentInputs) -> None:

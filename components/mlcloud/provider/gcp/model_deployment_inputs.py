@@ -83,6 +83,8 @@ class VertexModelDeploymentInputs:
         termination_wait_s: seconds that the old version stays after the last move, 0 to 3600. Default 0.
         smoke_timeout_s: seconds within which the new version must answer the row, 1 to 3600. Default 300.
         timeout_s: seconds that Vertex AI may take to deploy, 1 to 28800. Default 3600.
+        grant_wait_s: seconds for which a refusal may be a grant that Google does not see yet, 0 to 3600.
+            Default 600.
     """
 
     name: str = field(metadata=options(replace=True, check=checks.name_of_at_most(LONGEST_NAME)))
@@ -110,6 +112,7 @@ class VertexModelDeploymentInputs:
     termination_wait_s: float = field(default=0.0, metadata=options(check=checks.between(0, LONGEST_WAIT_S)))
     smoke_timeout_s: float = field(default=DEFAULT_SMOKE_S, metadata=options(check=checks.between(1, 3600)))
     timeout_s: float = field(default=DEFAULT_TIMEOUT_S, metadata=options(check=checks.between(1, 28800)))
+    grant_wait_s: float = field(default=checks.GRANT_WAIT_S, metadata=options(check=checks.grant_wait))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -65,6 +65,8 @@ class VertexModelInputs:
         aliases: other names of this version, such as `prod`.
         labels: labels of this version.
         undeploy_wait_s: seconds that deleting waits until nothing serves it, 0 to 3600. Default 300.
+        grant_wait_s: seconds for which a refusal may be a grant that Google does not see yet, 0 to 3600.
+            Default 600.
     """
 
     project: str = field(metadata=options(replace=True, check=checks.project))
@@ -101,6 +103,7 @@ class VertexModelInputs:
     undeploy_wait_s: float = field(
         default=DEFAULT_UNDEPLOY_WAIT_S, metadata=options(check=checks.between(0, 3600))
     )
+    grant_wait_s: float = field(default=checks.GRANT_WAIT_S, metadata=options(check=checks.grant_wait))
 
 
 @dataclass(frozen=True, kw_only=True)

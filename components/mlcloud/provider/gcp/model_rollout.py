@@ -3,13 +3,11 @@
 Each step is proven by a smoke prediction and a look at the alerts before the next.
 """
 
-import dataclasses
-import time
 from dataclasses import dataclass
 from typing import Final
 
 from mlcloud.provider.errors import Cancelled, ResourceError, Unhealthy
-from mlcloud.provider.gcp import alerts, smoke_prediction
+from mlcloud.provider.gcp import alerts, operations, smoke_prediction
 from mlcloud.provider.gcp import deployed_model as deployed
 from mlcloud.provider.gcp.clients import Clients, short_name
 from mlcloud.provider.gcp.deployed_model import Endpoint
@@ -25,17 +23,6 @@ SERVING: Final = "serving"
 DIFFERS: Final = "differs"
 ROLLING_BACK: Final = "rolling-back"
 ALL: Final = 100
-
-
-class _Never:
-    """The way back is gone to its end, also after the engine asked to stop."""
-
-    def is_set(self) -> bool:
-        return False
-
-    def wait(self, timeout: float | None = None) -> bool:
-        time.sleep(timeout or 0)
-        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,10 +79,13 @@ class _Rollout:
             Unhealthy: that did not work: the state keeps what there is, and the next update goes on.
         """
         new = self.new
-        steady = dataclasses.replace(self.context, cancellation=_Never())
         try:
             if self.home is not None:
                 deployed.move(self.clients, new.endpoint, {self.home: ALL})
+            else:
+                deployed.release(self.clients, new.endpoint, [self.wanted])
+            # The way back is gone to its end, also after the engine asked to stop.
+            steady = operations.steady(self.context)
             deployed.undeploy(steady, self.clients, new.endpoint, self.wanted, wait=wait)
         except ResourceError as error:
             seen = VertexModelDeploymentOutputs(

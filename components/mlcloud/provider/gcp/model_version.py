@@ -14,6 +14,7 @@ from mlcloud.provider.fields import fields_of, wire_value
 from mlcloud.provider.gcp import operations
 from mlcloud.provider.gcp.clients import Clients, GcpError, short_name
 from mlcloud.provider.gcp.model_inputs import DEFAULT_ALIAS, VertexModelInputs, VertexModelOutputs
+from mlcloud.provider.gcp.propagation import until_granted
 from mlcloud.provider.resource import Context
 
 CONTENT_LABEL: Final = "mlcloud_content"
@@ -131,8 +132,21 @@ def with_label(clients: Clients, name: str, label: str, value: str) -> dict[str,
 
 
 def upload(context: Context, clients: Clients, new: VertexModelInputs, claim: str) -> dict[str, Any]:
-    """Make a version. One that a failed or stopped upload leaves is deleted."""
+    """Make a version. One that a failed or stopped upload leaves is deleted.
+
+    Vertex AI's agent may have been granted the model's folder and its key in the same update.
+    """
+    doing = f"uploading the model {new.model_id}"
+    return until_granted(
+        context, lambda: _upload(context, clients, new, claim, doing), limit_s=new.grant_wait_s, doing=doing
+    )
+
+
+def _upload(
+    context: Context, clients: Clients, new: VertexModelInputs, claim: str, doing: str
+) -> dict[str, Any]:
     name = model_name(new)
+    before = operations.names_on(clients, name)
     asked: dict[str, Any] = {"model": body(new, claim)}
     if describe(clients, name) is None:
         asked["modelId"] = new.model_id
@@ -140,8 +154,16 @@ def upload(context: Context, clients: Clients, new: VertexModelInputs, claim: st
         asked["parentModel"] = name
 
     def happened() -> dict[str, Any] | None:
-        for operation in operations.open_on(clients, name):
-            return operation
+        operations.outlast(
+            context,
+            clients,
+            name,
+            before,
+            kind="UploadModelOperationMetadata",
+            limit_s=_UPLOAD_LIMIT_S,
+            doing=doing,
+            end=operations.cancel,
+        )
         made = with_label(clients, name, CLAIM_LABEL, claim)
         if made is None:
             return None
@@ -149,12 +171,12 @@ def upload(context: Context, clients: Clients, new: VertexModelInputs, claim: st
 
     try:
         started = clients.post("aiplatform", f"v1/{clients.location}/models:upload", asked, happened=happened)
-        operations.finish(context, clients, started, _UPLOAD_LIMIT_S, f"uploading the model {new.model_id}")
+        operations.finish(context, clients, started, _UPLOAD_LIMIT_S, doing)
         made = with_label(clients, name, CLAIM_LABEL, claim)
     except (Cancelled, ResourceError):
         left = with_label(clients, name, CLAIM_LABEL, claim)
         if left is not None:
-            remove(clients, name, str(left["versionId"]))
+            remove(operations.steady(context), clients, name, str(left["versionId"]))
         raise
     if made is None:
         raise ResourceError(f"The model {new.model_id} was uploaded, and there is no version of it.")
@@ -237,8 +259,18 @@ def _users(clients: Clients, outputs: VertexModelOutputs) -> list[str]:
     return users
 
 
-def remove(clients: Clients, name: str, version_id: str) -> None:
-    """Delete a version; the last one goes with its model. One that is gone already is no error."""
+def remove(context: Context, clients: Clients, name: str, version_id: str) -> None:
+    """Delete a version; the last one goes with its model. One that is gone already is no error.
+
+    Raises:
+        ResourceError: it could not be deleted, or is still being deleted.
+        Cancelled: the engine asked to stop; Vertex AI goes on deleting.
+    """
+    doing = f"deleting the version {version_id} of the model {short_name(name)}"
+    # An earlier try may have been given up.
+    operations.outlast(
+        context, clients, name, (), kind="DeleteOperationMetadata", limit_s=_DELETE_LIMIT_S, doing=doing
+    )
     others = [item for item in versions(clients, name) if str(item["versionId"]) != version_id]
     if describe(clients, f"{name}@{version_id}") is None:
         return
@@ -250,12 +282,13 @@ def remove(clients: Clients, name: str, version_id: str) -> None:
         started = clients.delete("aiplatform", f"v1/{name}@{version_id}:deleteVersion")
     else:
         started = clients.delete("aiplatform", f"v1/{name}")
-    deadline = time.monotonic() + _DELETE_LIMIT_S
-    while started is not None and not started.get("done") and time.monotonic() < deadline:
-        time.sleep(_FIRST_POLL_S)
-        started = operations.look(clients, str(started["name"]))
-    if started is not None and "error" in started:
+    if started is None:
+        return
+    ended = operations.wait(context, clients, started, _DELETE_LIMIT_S, doing)
+    if not ended.get("done"):
         raise ResourceError(
-            f"The version {version_id} of the model {short_name(name)} could not be deleted: "
-            f"{started['error'].get('message', 'Google gives no reason')}"
+            f"The version {version_id} of the model {short_name(name)} is still being deleted after "
+            f"{_DELETE_LIMIT_S:g} s: {started['name']}. Run it again: it then waits for it."
         )
+    if "error" in ended:
+        raise operations.OperationError(doing, ended["error"])

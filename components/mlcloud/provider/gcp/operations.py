@@ -3,7 +3,9 @@
 https://google.aip.dev/151.
 """
 
+import dataclasses
 import time
+from collections.abc import Callable, Collection
 from typing import Any, Final, cast
 
 from mlcloud.provider.errors import Cancelled, ResourceError
@@ -16,6 +18,36 @@ _POLL_GROWTH: Final = 1.5
 # What a cancelled operation has to come to its end; the engine kills a plugin that takes much longer.
 _CANCEL_LIMIT_S: Final = 60.0
 _CANCEL_POLL_S: Final = 0.25
+
+
+class OperationError(ResourceError):
+    """An operation ended with an error.
+
+    Attributes:
+        code: Google's number of the error (google.rpc.Code), 0 where there is none.
+        reason: Google's own message.
+    """
+
+    def __init__(self, doing: str, error: dict[str, Any]) -> None:
+        self.code = int(error.get("code", 0))
+        self.reason = str(error.get("message", "Google gives no reason")).strip().rstrip(".")
+        super().__init__(f"{_sentence(doing)} failed: {self.reason}.")
+
+
+class _Never:
+    """A cancellation that never comes."""
+
+    def is_set(self) -> bool:
+        return False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        time.sleep(timeout or 0)
+        return False
+
+
+def steady(context: Context) -> Context:
+    """The same without cancellation: what is cleared away is cleared away to its end."""
+    return dataclasses.replace(context, cancellation=_Never())
 
 
 def finish(
@@ -31,28 +63,41 @@ def finish(
         doing: what it does, for messages (`deploying churn-1`).
 
     Raises:
-        ResourceError: it failed, or took too long.
+        OperationError: it failed.
+        ResourceError: it took too long.
         Cancelled: the engine asked to stop; the operation has ended, or was told to.
     """
-    deadline, poll_s = time.monotonic() + limit_s, _FIRST_POLL_S
     try:
-        while not operation.get("done"):
-            if time.monotonic() > deadline:
-                cancel(clients, str(operation["name"]))
-                raise ResourceError(f"{doing.capitalize()} took longer than {limit_s:g} s and was cancelled.")
-            context.pause(poll_s)
-            poll_s = min(poll_s * _POLL_GROWTH, _LONGEST_POLL_S)
-            operation = look(clients, str(operation["name"]))
-            context.log(f"Still {doing}.", ephemeral=True)
+        ended = wait(context, clients, operation, limit_s, doing)
     except Cancelled:
         cancel(clients, str(operation["name"]))
         raise
-    if "error" in operation:
-        error = cast("dict[str, Any]", operation["error"])
-        raise ResourceError(
-            f"{doing.capitalize()} failed: {str(error.get('message', 'Google gives no reason')).strip()}"
-        )
-    return cast("dict[str, Any]", operation.get("response", {}))
+    if not ended.get("done"):
+        cancel(clients, str(operation["name"]))
+        raise ResourceError(f"{_sentence(doing)} took longer than {limit_s:g} s and was cancelled.")
+    if "error" in ended:
+        raise OperationError(doing, cast("dict[str, Any]", ended["error"]))
+    return cast("dict[str, Any]", ended.get("response", {}))
+
+
+def wait(
+    context: Context, clients: Clients, operation: dict[str, Any], limit_s: float, doing: str
+) -> dict[str, Any]:
+    """Wait for the end of an operation that is left alone, whoever has started it.
+
+    Returns:
+        The operation as it was last seen; it has not ended where the time was over before.
+
+    Raises:
+        Cancelled: the engine asked to stop; the operation goes on.
+    """
+    deadline, poll_s = time.monotonic() + limit_s, _FIRST_POLL_S
+    while not operation.get("done") and time.monotonic() <= deadline:
+        context.pause(poll_s)
+        poll_s = min(poll_s * _POLL_GROWTH, _LONGEST_POLL_S)
+        operation = look(clients, str(operation["name"]))
+        context.log(f"Still {doing}.", ephemeral=True)
+    return operation
 
 
 def look(clients: Clients, name: str) -> dict[str, Any]:
@@ -71,6 +116,51 @@ def open_on(clients: Clients, parent: str) -> list[dict[str, Any]]:
     return [operation for operation in found if not operation.get("done")]
 
 
+def names_on(clients: Clients, parent: str) -> set[str]:
+    """Names of the operations on a resource that have not ended."""
+    return {str(operation["name"]) for operation in open_on(clients, parent)}
+
+
+def outlast(
+    context: Context,
+    clients: Clients,
+    parent: str,
+    before: Collection[str],
+    *,
+    kind: str,
+    limit_s: float,
+    doing: str,
+    end: Callable[[Clients, str], None] | None = None,
+) -> None:
+    """Wait for the operations that a call may have started whose answer was lost.
+
+    An operation does not say what it is about, so that nothing is concluded from one that is there: when
+    all of its kind have ended, the resource itself says whether the call was carried out.
+
+    Args:
+        context: says when to stop.
+        clients: Google's APIs.
+        parent: what they are on.
+        before: names of those that were open before the call: they are somebody else's.
+        kind: the last part of their metadata's type (`DeployModelOperationMetadata`).
+        limit_s: seconds for all of them.
+        doing: what they do, for messages.
+        end: what is done with them when the engine asks to stop. Default: they go on.
+    """
+    deadline = time.monotonic() + limit_s
+    for operation in open_on(clients, parent):
+        name = str(operation["name"])
+        told = str(cast("dict[str, Any]", operation.get("metadata", {})).get("@type", ""))
+        if name in before or told.rpartition(".")[2] != kind:
+            continue
+        try:
+            wait(context, clients, operation, max(0.0, deadline - time.monotonic()), doing)
+        except Cancelled:
+            if end is not None:
+                end(clients, name)
+            raise
+
+
 def cancel(clients: Clients, name: str) -> None:
     """Tell an operation to end, and wait a while until it has; one that cannot be cancelled goes on."""
     try:
@@ -82,3 +172,7 @@ def cancel(clients: Clients, name: str) -> None:
         # Ended in between, or of a kind that cannot be cancelled.
         if not error.is_missing and error.status not in (400, 501):
             raise
+
+
+def _sentence(doing: str) -> str:
+    return f"{doing[:1].upper()}{doing[1:]}"

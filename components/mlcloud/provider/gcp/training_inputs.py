@@ -59,6 +59,8 @@ class VertexTrainingRunInputs:
         network_attachment: network attachment of the same region, through which the job reaches your network.
         kms_key_name: key that encrypts what the job makes. Default: Google's own.
         labels: labels of the job.
+        grant_wait_s: seconds for which a refusal may be a grant that Google does not see yet, 0 to 3600.
+            Default 600.
     """
 
     name: str = field(metadata=options(replace=True, check=checks.name_of_at_most(LONGEST_NAME)))
@@ -93,6 +95,7 @@ class VertexTrainingRunInputs:
     )
     kms_key_name: str | None = field(default=None, metadata=options(check=checks.kms_key))
     labels: dict[str, str] = field(default_factory=dict[str, str], metadata=options(check=checks.labels))
+    grant_wait_s: float = field(default=checks.GRANT_WAIT_S, metadata=options(check=checks.grant_wait))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,6 +13,7 @@ from typing import Any, Final, cast
 from mlcloud.provider.errors import Cancelled, ResourceError
 from mlcloud.provider.gcp import model_folder
 from mlcloud.provider.gcp.clients import Clients, GcpError, short_name
+from mlcloud.provider.gcp.propagation import until_granted
 from mlcloud.provider.gcp.training_inputs import VertexTrainingRunInputs
 from mlcloud.provider.gcp.training_log import LogLines
 from mlcloud.provider.resource import Context
@@ -123,8 +124,11 @@ def body(new: VertexTrainingRunInputs, run_name: str) -> dict[str, Any]:
     return found
 
 
-def submit(clients: Clients, new: VertexTrainingRunInputs, run_name: str) -> dict[str, Any]:
-    """Start a job, with nothing of an earlier try in its folder. A lost answer is found by its label."""
+def submit(context: Context, clients: Clients, new: VertexTrainingRunInputs, run_name: str) -> dict[str, Any]:
+    """Start a job, with nothing of an earlier try in its folder. A lost answer is found by its label.
+
+    Its account and its key may have been granted what they need in the same update.
+    """
     before = latest(clients, run_name)
     data_bucket, data = model_folder.split_uri(new.data_uri)
     if model_folder.find(clients, data_bucket, data) is None:
@@ -137,7 +141,13 @@ def submit(clients: Clients, new: VertexTrainingRunInputs, run_name: str) -> dic
         return None if found is None or (before is not None and found["name"] == before["name"]) else found
 
     path = f"v1/{clients.location}/customJobs"
-    return clients.post("aiplatform", path, body(new, run_name), happened=happened)
+    asked = body(new, run_name)
+    return until_granted(
+        context,
+        lambda: clients.post("aiplatform", path, asked, happened=happened),
+        limit_s=new.grant_wait_s,
+        doing=f"starting the training job of {run_name}",
+    )
 
 
 def follow(context: Context, clients: Clients, job: dict[str, Any], limit_s: float | None) -> dict[str, Any]:

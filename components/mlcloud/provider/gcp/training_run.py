@@ -151,7 +151,7 @@ def _submit_where_needed(
     if found is not None and training_job.state(found) == training_job.CANCELLING:
         found = training_job.end(context, clients, str(found["name"]))
     if found is None:
-        return training_job.submit(clients, new, name)
+        return training_job.submit(context, clients, new, name)
     state = training_job.state(found)
     if state not in training_job.ENDED:
         context.log(f"The training job of {name} was started before: following it.", ephemeral=True)
@@ -164,12 +164,12 @@ def _submit_where_needed(
             )
             return found
         context.log(f"The model of the training job of {name} is gone: training again.", severity="warning")
-        return training_job.submit(clients, new, name)
+        return training_job.submit(context, clients, new, name)
     if state != training_job.CANCELLED and not retry:
         return found
     told = training_job.failure(clients, found, new, name)
     context.log(f"{told} Starting it again.", severity="warning")
-    return training_job.submit(clients, new, name)
+    return training_job.submit(context, clients, new, name)
 
 
 def _take(clients: Clients, new: VertexTrainingRunInputs, found: dict[str, Any]) -> VertexTrainingRunOutputs:
