@@ -167,3 +167,39 @@ def test_outputs_are_what_the_command_line_reads(tmp_path: Path, training: bool)
     }
     assert planned.ok, planned.diagnostics
     assert needed <= set(planned.to_dict()["outputs"])
+
+
+def test_containers_may_write_lines_as_the_accounts_that_they_work_as(tmp_path: Path) -> None:
+    resources = declared(tmp_path, **TRAINED)
+    members = [
+        entry["inputs"]["member"]
+        for entry in resources
+        if entry["inputs"].get("role") == "roles/logging.logWriter"
+    ]
+    accounts = [one(resources, kind)["serviceAccount"] for kind in ("TrainingRun", "ModelDeployment")]
+    assert sorted(members) == sorted(f"serviceAccount:{account}" for account in accounts)
+
+
+def test_apis_are_enabled_without_a_quota_project_and_all_else_uses_the_stacks_own(tmp_path: Path) -> None:
+    resources = declared(tmp_path, **TRAINED)
+    providers = {entry["name"]: entry["inputs"] for entry in resources if "providers:gcp" in entry["type"]}
+    assert {"userProjectOverride", "billingProject"}.isdisjoint(providers["gcp-setup"])
+    assert providers["gcp"]["billingProject"] == PROJECT
+    assert providers["gcp"]["userProjectOverride"] in (True, "true")
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "count", "disk"),
+    [
+        ("T4", 1, "pd-ssd"),
+        ("H100", 8, "pd-ssd"),
+        ("H200", 8, "hyperdisk-balanced"),
+        ("B200", 8, "hyperdisk-balanced"),
+    ],
+)
+def test_a_clusters_machines_have_the_disks_that_they_take(
+    accelerator: str, count: int, disk: str, tmp_path: Path
+) -> None:
+    cluster = {"accelerator": accelerator, "accelerators": count}
+    (pool,) = one(declared(tmp_path, **TRAINED, cluster=cluster), "AiPersistentResource")["resourcePools"]
+    assert pool["diskSpec"]["bootDiskType"] == disk

@@ -105,7 +105,7 @@ class GcpCluster(pulumi.ComponentResource):
                     if scales
                     else None,
                     disk_spec=vertex.AiPersistentResourceResourcePoolDiskSpecArgs(
-                        boot_disk_type="pd-ssd", boot_disk_size_gb=args.disk_gb
+                        boot_disk_type=row.disk_type, boot_disk_size_gb=args.disk_gb
                     ),
                 )
             ],

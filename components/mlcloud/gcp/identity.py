@@ -13,11 +13,17 @@ from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
 from mlcloud.gcp.deployer import DEPLOYER_PERMISSIONS, role_id
 from mlcloud.gcp.foundation import ServiceAgents
+from mlcloud.gcp.grants import USUAL_WAIT_S, once_seen, wait_problem
 
 _READ: Final = "roles/storage.objectViewer"
 # What Cloud Storage's mount in a training container needs to write
 # (https://cloud.google.com/storage/docs/cloud-storage-fuse/overview#access).
 _WRITE: Final = "roles/storage.objectUser"
+# A container with an account of its own loses all that Vertex AI's default account may do
+# (https://cloud.google.com/vertex-ai/docs/general/custom-service-account); whether its lines are among that,
+# Google does not say, and a run that fails without a word is worse than this one right. It is a project's:
+# no log can be named in a grant (https://cloud.google.com/logging/docs/access-control).
+_WRITE_LOGS: Final = "roles/logging.logWriter"
 _ACT_AS: Final = "roles/iam.serviceAccountUser"
 _PUBLIC: Final = ("allUsers", "allAuthenticatedUsers")
 
@@ -31,6 +37,7 @@ class GcpIdentityArgs:
         data_bucket: Name of the bucket that training reads.
         models_bucket: Name of the bucket that training writes and serving reads.
         agents: Google's agents of the project; Vertex AI's reads models.
+        grant_wait_s: Seconds that a new role takes to be seen everywhere, 0 to 3600. Default 120.
         deployers: Who brings new data, images and models into a stack that is up, as IAM writes members:
             `user:a@example.com`, `group:...`, `serviceAccount:...`. Default: nobody but who may already.
     """
@@ -40,6 +47,7 @@ class GcpIdentityArgs:
     models_bucket: pulumi.Input[str]
     agents: ServiceAgents
     deployers: Sequence[str] = ()
+    grant_wait_s: float = USUAL_WAIT_S
 
     def __post_init__(self) -> None:
         """Check the arguments.
@@ -47,7 +55,11 @@ class GcpIdentityArgs:
         Raises:
             ArgsError: With every problem.
         """
-        validate("The identities", *(_member_problem(member) for member in self.deployers))
+        validate(
+            "The identities",
+            *(_member_problem(member) for member in self.deployers),
+            wait_problem(self.grant_wait_s),
+        )
 
 
 def _member_problem(member: str) -> Problem | None:
@@ -58,7 +70,7 @@ def _member_problem(member: str) -> Problem | None:
 
 
 class GcpIdentity(pulumi.ComponentResource):
-    """Service accounts that can be used at once: addresses are known only when they have their roles."""
+    """Service accounts that can be used at once: addresses are known when their roles are made, and seen."""
 
     id: pulumi.Output[str]
     name: pulumi.Output[str]
@@ -81,14 +93,24 @@ class GcpIdentity(pulumi.ComponentResource):
         trains = [
             self._on_bucket(f"{name}-training-data", args.data_bucket, _READ, training.member),
             self._on_bucket(f"{name}-training-models", args.models_bucket, _WRITE, training.member),
+            self._on_project(f"{name}-training-logs", scope, _WRITE_LOGS, training.member),
         ]
         serves = [
             self._on_bucket(f"{name}-endpoint-models", args.models_bucket, _READ, endpoint.member),
             # Vertex AI copies the model's folder for the container.
             self._on_bucket(f"{name}-vertex-models", args.models_bucket, _READ, agent),
+            self._on_project(f"{name}-endpoint-logs", scope, _WRITE_LOGS, endpoint.member),
         ]
-        self.training_account = _after(training.email, trains)
-        self.endpoint_account = _after(endpoint.email, serves)
+        self.training_account, self.endpoint_account = (
+            once_seen(
+                f"{name}-{part}-grants",
+                account.email,
+                grants,
+                wait_s=args.grant_wait_s,
+                opts=self._options,
+            )
+            for part, account, grants in (("training", training, trains), ("endpoint", endpoint, serves))
+        )
         role = projects.IAMCustomRole(
             f"{name}-deployer",
             project=scope.account,
@@ -132,6 +154,13 @@ class GcpIdentity(pulumi.ComponentResource):
             resource_name, bucket=bucket, role=role, member=member, opts=self._options
         )
 
+    def _on_project(
+        self, resource_name: str, scope: Scope, role: str, member: pulumi.Input[str]
+    ) -> projects.IAMMember:
+        return projects.IAMMember(
+            resource_name, project=scope.account, role=role, member=member, opts=self._options
+        )
+
     def _let_deploy(
         self,
         name: str,
@@ -155,7 +184,3 @@ class GcpIdentity(pulumi.ComponentResource):
                     member=member,
                     opts=self._options,
                 )
-
-
-def _after(email: pulumi.Output[str], grants: Sequence[pulumi.CustomResource]) -> pulumi.Output[str]:
-    return pulumi.Output.all(email, *[grant.id for grant in grants]).apply(lambda known: str(known[0]))

@@ -20,11 +20,15 @@ class Accelerator:
         name: Its name for people, such as `L4`.
         kind: Vertex AI's name of it.
         machine_types: Machine type by the number of accelerators in it.
+        disk_type: Their boot disk: persistent disks, or Hyperdisk where the machines take nothing else
+            (DiskSpec.bootDiskType in the discovery document;
+            https://cloud.google.com/compute/docs/accelerator-optimized-machines).
     """
 
     name: str
     kind: str
     machine_types: dict[int, str]
+    disk_type: str = "pd-ssd"
 
 
 _N1: Final = {1: "n1-standard-8", 2: "n1-standard-16", 4: "n1-standard-32"}
@@ -55,8 +59,15 @@ ACCELERATORS: Final[tuple[Accelerator, ...]] = (
         kind="NVIDIA_H100_80GB",
         machine_types={1: "a3-highgpu-1g", 2: "a3-highgpu-2g", 4: "a3-highgpu-4g", 8: "a3-highgpu-8g"},
     ),
-    Accelerator(name="H200", kind="NVIDIA_H200_141GB", machine_types={8: "a3-ultragpu-8g"}),
-    Accelerator(name="B200", kind="NVIDIA_B200", machine_types={8: "a4-highgpu-8g"}),
+    Accelerator(
+        name="H200",
+        kind="NVIDIA_H200_141GB",
+        machine_types={8: "a3-ultragpu-8g"},
+        disk_type="hyperdisk-balanced",
+    ),
+    Accelerator(
+        name="B200", kind="NVIDIA_B200", machine_types={8: "a4-highgpu-8g"}, disk_type="hyperdisk-balanced"
+    ),
 )
 
 # Types whose number of processors does not follow from the name.

@@ -14,6 +14,7 @@ from mlcloud.core.names import name_for
 from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
 from mlcloud.gcp.foundation import ServiceAgents
+from mlcloud.gcp.grants import USUAL_WAIT_S, once_seen
 from mlcloud.gcp.placement import Placement
 
 # The addresses of `private.googleapis.com`: Google's APIs without a way to the internet
@@ -331,5 +332,8 @@ class GcpNetwork(pulumi.ComponentResource):
                 self._options, pulumi.ResourceOptions(ignore_changes=["producerAcceptLists"])
             ),
         )
-        reached = [resource.id for resource in (*ways, granted)]
-        return pulumi.Output.all(attachment.id, *reached).apply(lambda known: str(known[0]))
+        seen = once_seen(
+            f"{name}-attach-grant", attachment.id, [granted], wait_s=USUAL_WAIT_S, opts=self._options
+        )
+        reached = [resource.id for resource in ways]
+        return pulumi.Output.all(seen, *reached).apply(lambda known: str(known[0]))

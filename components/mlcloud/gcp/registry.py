@@ -14,6 +14,7 @@ from mlcloud.core.image import ImageFromBuild
 from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
 from mlcloud.gcp.foundation import ServiceAgents
+from mlcloud.gcp.grants import USUAL_WAIT_S, once_seen, wait_problem
 
 _UNTAGGED_AFTER: Final = f"{14 * 24 * 3600}s"
 _IMAGE_NAME: Final = "trainer"
@@ -45,12 +46,14 @@ class GcpRegistryArgs:
         image: Where the trainer's image comes from.
         key_name: KMS key of the images; Artifact Registry's agent must be allowed to use it.
         agents: Google's agents of the project; Vertex AI's reads the images.
+        grant_wait_s: Seconds that its new right to read takes to be seen everywhere, 0 to 3600. Default 120.
     """
 
     scope: Scope
     image: ImageFromDigest | ImageFromBuild
     key_name: pulumi.Input[str]
     agents: ServiceAgents
+    grant_wait_s: float = USUAL_WAIT_S
 
     def __post_init__(self) -> None:
         """Check the arguments.
@@ -58,8 +61,11 @@ class GcpRegistryArgs:
         Raises:
             ArgsError: With every problem.
         """
-        if isinstance(self.image, ImageFromDigest):
-            validate("The registry", _not_by_digest(self.image.image_uri))
+        validate(
+            "The registry",
+            _not_by_digest(self.image.image_uri) if isinstance(self.image, ImageFromDigest) else None,
+            wait_problem(self.grant_wait_s),
+        )
 
 
 def _not_by_digest(uri: str) -> Problem | None:
@@ -78,7 +84,7 @@ class GcpRegistry(pulumi.ComponentResource):
     name: pulumi.Output[str]
     """The repository's name."""
     image_uri: pulumi.Output[str]
-    """The image by digest; known only once it is in the repository and Vertex AI may read it."""
+    """The image by digest; known once it is in the repository, Vertex AI may read it, and that is seen."""
 
     def __init__(self, name: str, args: GcpRegistryArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlcloud:index:GcpRegistry", name, {}, opts)
@@ -159,7 +165,13 @@ class GcpRegistry(pulumi.ComponentResource):
             ],
             opts=child_options(self, environment=args.scope.environment),
         )
-        known = pulumi.Output.all(built.digest, granted.id).apply(lambda both: str(both[0]))
+        known = once_seen(
+            f"{name}-reader-grant",
+            built.digest,
+            [granted],
+            wait_s=args.grant_wait_s,
+            opts=child_options(self, environment=args.scope.environment),
+        )
         return pulumi.Output.concat(place, "@", known)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
+from mlcloud.provider.gcp import iam_propagation as _iam_propagation
 from mlcloud.provider.gcp import model as _model
 from mlcloud.provider.gcp import model_deployment as _model_deployment
 from mlcloud.provider.gcp import training_run as _training_run
@@ -240,3 +241,20 @@ class VertexModelDeployment(ProviderResource):
             "grant_wait_s": grant_wait_s,
         }
         super().__init__(_model_deployment.VertexModelDeployment, resource_name, inputs, opts)
+
+
+class IamPropagation(ProviderResource):
+    """Waits once for each new grant; makes and asks nothing."""
+
+    seen: pulumi.Output[Sequence[str]]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        grants: pulumi.Input[Sequence[pulumi.Input[str]]],
+        wait_s: pulumi.Input[float] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {"grants": grants, "wait_s": wait_s}
+        super().__init__(_iam_propagation.IamPropagation, resource_name, inputs, opts)

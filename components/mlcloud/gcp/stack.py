@@ -81,6 +81,8 @@ class _Stack:
         self._context = context
         self._data = data
         # One place says the region: the settings. The default provider would read `gcp:region`.
+        # It names no quota project: Google would demand there the APIs that it is about to enable, while
+        # those of gcloud's own client are on (terraform-provider-google, issues 14174 and 7660).
         setup = gcp.Provider("gcp-setup", project=pulumi.Config("gcp").get("project"), region=context.region)
         found = _look(context, setup)
         self._scope = found.scope

@@ -13,6 +13,7 @@ from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
 from mlcloud.gcp.bucket import GcpBucket, GcpBucketArgs
 from mlcloud.gcp.foundation import ServiceAgents
+from mlcloud.gcp.grants import LONG_WAIT_S, once_seen, wait_problem
 
 # checkov CKV_GCP_43 and the CIS benchmark want a new version every 90 days.
 _ROTATION: Final = f"{90 * 24 * 3600}s"
@@ -33,12 +34,14 @@ class GcpStorageArgs:
         agents: Google's agents of the project, which are allowed to use the key.
         data: A data file to upload into the data bucket. Default: none.
         log_retention_days: Usage logs are deleted after so many days. Default 365.
+        grant_wait_s: Seconds that a new grant of the key takes to be seen everywhere, 0 to 3600. Default 420.
     """
 
     scope: Scope
     agents: ServiceAgents
     data: DataFile | None = None
     log_retention_days: int = 365
+    grant_wait_s: float = LONG_WAIT_S
 
     def __post_init__(self) -> None:
         """Check the arguments.
@@ -46,14 +49,19 @@ class GcpStorageArgs:
         Raises:
             ArgsError: With every problem.
         """
-        validate("The storage", within("log_retention_days", self.log_retention_days, low=1))
+        validate(
+            "The storage",
+            within("log_retention_days", self.log_retention_days, low=1),
+            wait_problem(self.grant_wait_s),
+        )
 
 
 class GcpStorage(pulumi.ComponentResource):
     """The stack's key; its data bucket with the content-addressed data file; its models and log buckets."""
 
     key_name: pulumi.Output[str]
-    """The key that encrypts all of the stack, known once Google's agents may use it."""
+    """The key that encrypts all of the stack, known once Google's agents may use it, and it is seen that
+    they may."""
     data: GcpBucket
     models: GcpBucket
     logs: GcpBucket
@@ -145,8 +153,15 @@ class GcpStorage(pulumi.ComponentResource):
             )
             for agent, email in agents.items()
         ]
-        ready = pulumi.Output.all(key.id, *[grant.id for grant in grants])
-        return ready.apply(lambda known: str(known[0]))
+        # Cloud Storage, Artifact Registry, Logging and Vertex AI refuse a key that they may not use yet, and
+        # pulumi-gcp gives up at the first refusal.
+        return once_seen(
+            f"{name}-key-grants",
+            key.id,
+            grants,
+            wait_s=args.grant_wait_s,
+            opts=child_options(self, environment=scope.environment),
+        )
 
     def _upload(self, name: str, scope: Scope, data: DataFile) -> pulumi.Output[str]:
         """Upload a file under its hash: other content is another object, and what was trained on stays."""

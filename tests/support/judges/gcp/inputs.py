@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from support.judges.gcp.schemas import ANYTHING, parameters, resolved, schema
-from support.judges.gcp.twins import TWINS, WITHOUT, Twin
+from support.judges.gcp.twins import ASKS_NOTHING, TWINS, WITHOUT, Twin
 from support.judges.report import Finding, Report, leaves
 
 UNKNOWN = "[unknown]"
@@ -37,6 +37,8 @@ def judge(resources: Iterable[Mapping[str, Any]]) -> Report:
     report = Report()
     for entry in resources:
         if not entry["custom"] or entry["type"].startswith("pulumi:"):
+            continue
+        if entry["type"] in ASKS_NOTHING:
             continue
         name, token = entry["name"], entry["type"]
         if token in WITHOUT:

@@ -219,3 +219,6 @@ WITHOUT: Mapping[str, str] = {
     "mlcloud:gcp:TrainingRun": "its requests are judged where the provider sends them",
 }
 """Types that have no twin, and why."""
+
+ASKS_NOTHING = frozenset({"mlcloud:gcp:IamPropagation"})
+"""Types of our own that send Google nothing: what they are given is not declared to Google."""
