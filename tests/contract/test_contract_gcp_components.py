@@ -12,6 +12,7 @@ from support.stack_plan import plan_of
 
 STACKS = ["gcp-dev", "gcp-prod"]
 PROJECT = "example-project"
+LOG_WRITER = "roles/logging.logWriter"
 BASIC_ROLES = {"roles/owner", "roles/editor", "roles/viewer"}
 # Roles that let their holder act as any account of the project, when they are given on a project.
 ACTING_ROLES = {
@@ -100,7 +101,7 @@ def test_a_custom_role_names_what_it_may(stack: str) -> None:
 
 
 @pytest.mark.parametrize("stack", STACKS)
-def test_service_accounts_have_rights_on_buckets_and_nothing_else(stack: str) -> None:
+def test_service_accounts_have_rights_on_buckets_and_lines_and_nothing_else(stack: str) -> None:
     emails = {
         f"serviceAccount:{entry['inputs']['accountId']}@{PROJECT}.iam.gserviceaccount.com": entry["name"]
         for entry in resources(stack, "Account")
@@ -109,10 +110,13 @@ def test_service_accounts_have_rights_on_buckets_and_nothing_else(stack: str) ->
     held: dict[str, set[str]] = {}
     for entry in planned(stack)["resources"]:
         if entry["inputs"].get("member") in emails:
-            assert entry["type"] == "gcp:storage/bucketIAMMember:BucketIAMMember"
+            # Buckets are named; a log cannot be.
+            on_a_bucket = entry["type"] == "gcp:storage/bucketIAMMember:BucketIAMMember"
+            assert on_a_bucket or entry["inputs"]["role"] == LOG_WRITER
             held.setdefault(emails[entry["inputs"]["member"]], set()).add(entry["inputs"]["role"])
-    assert held["identity-endpoint"] == {"roles/storage.objectViewer"}
-    assert held["identity-training"] == {"roles/storage.objectViewer", "roles/storage.objectUser"}
+    assert held["identity-endpoint"] == {LOG_WRITER, "roles/storage.objectViewer"}
+    reads_and_writes = {"roles/storage.objectViewer", "roles/storage.objectUser"}
+    assert held["identity-training"] == {LOG_WRITER, *reads_and_writes}
 
 
 @pytest.mark.parametrize("stack", STACKS)
