@@ -10,6 +10,7 @@ from support.policy_gcp_records import ACCOUNT, KEY, PEOPLE, encrypted
 
 EVERYBODY = "allUsers"
 DEFAULT_ACCOUNT = "1-compute@developer.gserviceaccount.com"
+KEY_URN = "urn:pulumi:prod::shop::gcp:kms/cryptoKey:CryptoKey::key"
 WORLD = "0.0.0.0/0"
 SHIELDED = ("enableSecureBoot", "enableVtpm", "enableIntegrityMonitoring")
 IAM_POLICY = "policy policyData"
@@ -24,6 +25,11 @@ def bindings(role: str, *members: str) -> str:
 def with_record(control: str, type_: str, **inputs: Any) -> Break:
     """A break by one more resource."""
     return Break(control=control, added={"more": {"type": type_, "inputs": inputs}})
+
+
+def hasty(*dependencies: str) -> dict[str, Any]:
+    """A model that waits for these alone."""
+    return {**encrypted("mlcloud:gcp:Model", {"kmsKeyName": KEY}), "dependencies": list(dependencies)}
 
 
 STORAGE = [
@@ -106,13 +112,12 @@ REGISTRY_AND_KEYS = [
         ("key-logging member", f"serviceAccount:{ACCOUNT}"),
         ("key-artifact-registry", REMOVED),
     ),
+    Break(control="keys-granted-first", added={"hasty": hasty(KEY_URN)}),
     Break(
         control="keys-granted-first",
         added={
-            "hasty": {
-                **encrypted("mlcloud:gcp:Model", {"kmsKeyName": KEY}),
-                "dependencies": ["urn:pulumi:prod::shop::gcp:kms/cryptoKey:CryptoKey::key"],
-            }
+            "idle-wait": {"type": "mlcloud:gcp:IamPropagation", "inputs": {"grants": [], "waitS": 420}},
+            "hasty": hasty(KEY_URN, "urn:pulumi:prod::shop::mlcloud:gcp:IamPropagation::idle-wait"),
         },
     ),
 ]

@@ -117,8 +117,8 @@ def test_what_is_ignored_does_not_differ() -> None:
 
 
 def test_an_sdk_that_is_not_installed_is_named() -> None:
-    with pytest.raises(NotDeclaredError, match="`azure-native` is not installed"):
-        declaration_of("azure-native:storage:StorageAccount")
+    with pytest.raises(NotDeclaredError, match="`alicloud` is not installed"):
+        declaration_of("alicloud:oss/bucket:Bucket")
 
 
 def test_an_object_called_like_the_arguments_is_told_apart() -> None:

@@ -15,6 +15,7 @@ from mlcloud.policy.resource import UNKNOWN, Declared, Resource
 
 _KEY: Final = "gcp:kms/cryptoKey:CryptoKey"
 _GRANT: Final = "gcp:kms/cryptoKeyIAMMember:CryptoKeyIAMMember"
+_WAIT: Final = "mlcloud:gcp:IamPropagation"
 _USE: Final = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
 _DAY_S: Final = 24 * 3600
 _ROTATION_S: Final = 90 * _DAY_S
@@ -69,8 +70,10 @@ def _has_the_stacks_key(resource: Resource, declared: Declared) -> bool:
 
 def _granted_before(resource: Resource, declared: Declared) -> Iterator[Problem]:
     _, agent = _ENCRYPTED[resource.type]
-    before = [one for one in declared.all(_GRANT) if one.urn in resource.dependencies]
-    states = [_may_use(grant, agent) for grant in before]
+    # A wait for grants stands between them and what uses the key.
+    waits = [one for one in declared.all(_WAIT) if one.urn in resource.dependencies]
+    needed = {*resource.dependencies, *(urn for wait in waits for urn in wait.dependencies)}
+    states = [_may_use(grant, agent) for grant in declared.all(_GRANT) if grant.urn in needed]
     if True not in states:
         value = UNKNOWN if UNKNOWN in states else ABSENT
         allowed = f"a grant of {_USE} to {agent}, made first"
