@@ -3,7 +3,7 @@
 Sources: https://docs.aws.amazon.com/sagemaker/latest/dg/your-algorithms-training-algo-running-container.html
 (resourceconfig.json), https://cloud.google.com/vertex-ai/docs/training/distributed-training (CLUSTER_SPEC),
 https://docs.aws.amazon.com/batch/latest/userguide/job_env_vars.html,
-https://learn.microsoft.com/azure/machine-learning/how-to-train-distributed-gpu (RANK, TF_CONFIG; Open MPI's own).
+https://learn.microsoft.com/azure/machine-learning/how-to-train-distributed-gpu (RANK, TF_CONFIG).
 """
 
 from __future__ import annotations
