@@ -1,4 +1,8 @@
-"""Names and ids of the provider's resources of Azure, for tests."""
+"""Names and ids of the provider's resources of Azure, for tests, and operations that go on beside one."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
 
 import threading
 from collections.abc import Callable
@@ -10,6 +14,8 @@ from support.provider_plugin import RefusedError
 RUN = "mlcloud:azure:TrainingRun"
 BLOB = "mlcloud:azure:Blob"
 LOGIN = "mlcloud:azure:RegistryLogin"
+TRAFFIC = "mlcloud:azure:Traffic"
+FRESH_NAMES = "mlcloud:azure:FreshNames"
 ENVIRONMENT = f"{az.WORKSPACE_ID}/environments/churn-dev-trainer/versions/{'0' * 64}"
 CLUSTER = f"{az.WORKSPACE_ID}/computes/churn-dev-cpu"
 IDENTITY = (
