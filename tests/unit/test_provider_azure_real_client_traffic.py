@@ -1,7 +1,6 @@
 """Azure's own client against the fake Azure ML: the traffic that our provider moves is what it sees."""
 
 import json
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,8 @@ from support.provider_azure_traffic import OURS, make_place
 from support.provider_plugin import Plugin, RefusedError
 from support.provider_plugin import running as running_plugin
 
-# The client's modules take ten seconds to load on a busy machine.
-pytestmark = pytest.mark.timeout(600)
+# The client's modules take ten seconds to load on a busy machine, and warn of what they themselves use.
+pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings("default")]
 
 
 @pytest.fixture(scope="module")
@@ -36,32 +35,15 @@ def plugin(cloud: azure.Cloud) -> Iterator[Plugin]:
 
 
 @pytest.fixture(scope="module")
-def client(cloud: azure.Cloud) -> Any:
+def client(cloud: azure.Cloud) -> Iterator[Any]:
+    from azure.ai.ml import MLClient
     from azure.identity import DefaultAzureCredential
 
-    with warnings.catch_warnings():
-        # Its schemas are written as before marshmallow 4.
-        warnings.simplefilter("ignore")
-        from azure.ai.ml import MLClient
-
-    places = {
-        "resource_manager": cloud.url,
-        "azure_portal": cloud.url,
-        "active_directory": cloud.url,
-        "aml_resource_id": "https://ml.azure.com",
-        "storage_endpoint": "core.windows.net",
-        "registry_discovery_endpoint": cloud.url,
-    }
-    return MLClient(
-        DefaultAzureCredential(),
-        azure.SUBSCRIPTION,
-        azure.GROUP,
-        azure.WORKSPACE,
-        cloud="fake",
-        cloud_metadata=places,
-        enable_telemetry=False,
-        show_progress=False,
-    )
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("AZUREML_DEV_URL_MFE", cloud.url)
+        yield MLClient(
+            DefaultAzureCredential(), azure.SUBSCRIPTION, azure.GROUP, azure.WORKSPACE, enable_telemetry=False
+        )
 
 
 def test_it_makes_an_endpoint_moves_its_traffic_and_deletes_it(cloud: azure.Cloud, client: Any) -> None:
