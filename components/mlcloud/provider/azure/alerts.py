@@ -22,7 +22,7 @@ def open_alerts(clients: Clients, rules: Sequence[str]) -> dict[str, str]:
 
     Args:
         clients: Azure's APIs.
-        rules: ids of metric alerts.
+        rules: ids of metric alerts and log alerts.
     """
     found: dict[str, str] = {}
     path = f"/subscriptions/{clients.subscription}/providers/Microsoft.AlertsManagement/alerts"
@@ -30,8 +30,11 @@ def open_alerts(clients: Clients, rules: Sequence[str]) -> dict[str, str]:
         asked = {"alertRule": rule, "monitorCondition": _FIRED, "timeRange": _SINCE}
         for alert in clients.pages(path, version=_VERSION, parameters=asked):
             told = cast("dict[str, Any]", alert.get("properties", {}).get("essentials", {}))
-            # "ARM id or name of the rule", and Azure compares ids without regard to case.
-            is_its = short_name(str(told.get("alertRule", ""))).lower() == short_name(rule).lower()
-            if is_its and told.get("monitorCondition") == _FIRED:
+            if _is_of(rule, str(told.get("alertRule", ""))) and told.get("monitorCondition") == _FIRED:
                 found[str(alert["id"])] = short_name(rule)
     return found
+
+
+def _is_of(rule: str, told: str) -> bool:
+    """Whether an alert's "ARM id or name of the rule" is a rule's; Azure compares ids without case."""
+    return told.lower() == (rule if "/" in told else short_name(rule)).lower()
