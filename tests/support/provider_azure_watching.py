@@ -6,8 +6,9 @@ from typing import Any
 
 from support.provider_azure_answers import user_error
 
-_VERSION = "2019-03-01"
-_PATH = "/subscriptions/{subscription}/providers/Microsoft.AlertsManagement/alerts"
+_VERSION = "2023-07-12-preview"
+_GROUP = "/subscriptions/{subscription}/resourceGroups/{group}"
+_PATH = f"{_GROUP}/providers/Microsoft.AlertsManagement/alerts"
 # https://learn.microsoft.com/rest/api/monitor/alertsmanagement/alerts/get-all
 _FILTERS = {
     "alertRule",
@@ -46,12 +47,12 @@ class Watching:
 
     def fire(self, rule: str, condition: str = "Fired") -> None:
         """An alert of a rule, whose id comes back in lower case."""
-        subscription = rule.split("/")[2]
+        group = rule.partition("/providers/")[0]
         name = f"alert-{next(self._numbers)}"
         essentials = {"alertRule": rule.lower(), "monitorCondition": condition, "alertState": "New"}
         self.alerts.append(
             {
-                "id": f"/subscriptions/{subscription}/providers/Microsoft.AlertsManagement/alerts/{name}",
+                "id": f"{group}/providers/Microsoft.AlertsManagement/alerts/{name}",
                 "name": name,
                 "type": "Microsoft.AlertsManagement/alerts",
                 "properties": {"essentials": essentials},
@@ -70,7 +71,9 @@ class Watching:
             raise user_error(f"{query['timeRange']} is not a range of time.")
         if "skip" not in request.query:
             self._wait()
-        found = [item for item in self.alerts if self._is_asked(item["properties"]["essentials"], query)]
+        group = f"{request.path.partition('/providers/')[0]}/".lower()
+        there = [item for item in self.alerts if item["id"].lower().startswith(group)]
+        found = [item for item in there if self._is_asked(item["properties"]["essentials"], query)]
         start = int(request.query.get("skip", 0))
         told: dict[str, Any] = {"value": found[start : start + 1]}
         if start + 1 < len(found):

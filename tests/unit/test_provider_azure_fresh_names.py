@@ -43,7 +43,7 @@ def cloud(started: azure.Cloud) -> azure.Cloud:
     """A subscription where nothing is, and nothing was deleted."""
     started.names.live.clear()
     started.names.deleted.clear()
-    started.names.deleted_state = "Succeeded"
+    started.names.deleted_state, started.names.is_answered = "Succeeded", False
     return started
 
 
@@ -165,11 +165,14 @@ def test_a_vault_that_nobody_can_purge_is_told_until_when(cloud: azure.Cloud, pl
     assert "az keyvault purge" not in told
 
 
-@pytest.mark.parametrize("state", ["Succeeded", "SoftDeleted", "Deleting"])
-def test_a_deleted_workspace_is_found_whatever_state_the_list_tells(
-    cloud: azure.Cloud, plugin: Plugin, state: str
+@pytest.mark.parametrize(
+    ("state", "is_answered"),
+    [("Succeeded", False), ("SoftDeleted", False), ("Deleting", False), ("SoftDeleted", True)],
+)
+def test_a_deleted_workspace_is_found_by_the_lists_state_or_by_its_own_address(
+    cloud: azure.Cloud, plugin: Plugin, *, state: str, is_answered: bool
 ) -> None:
-    cloud.names.deleted_state = state
+    cloud.names.deleted_state, cloud.names.is_answered = state, is_answered
     make(cloud, azure.WORKSPACE_ID)
     destroy(cloud, azure.WORKSPACE_ID)
     address = f"https://management.azure.com{azure.WORKSPACE_ID}?api-version=2025-12-01&forceToPurge=true"
