@@ -33,6 +33,7 @@ from support.provider_azure_jobs import Jobs
 from support.provider_azure_operations import Operations
 from support.provider_azure_registry import Registry
 from support.provider_azure_storage import PLACE, Storage
+from support.provider_azure_workspace import Workspace
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 GROUP = "churn-dev"
@@ -92,9 +93,10 @@ class Cloud:
         self.storage = Storage()
         self.jobs = Jobs(self.storage, self.operations, lambda: self.url)
         self.registry = Registry()
+        self.workspace = Workspace(lambda: self.url, REGION)
         self._handlers: dict[str, Callable[[Any], Any]] = {}
         self._others: list[_Other] = []
-        for part in (self.operations, self.storage, self.jobs, self.registry):
+        for part in (self.operations, self.storage, self.jobs, self.registry, self.workspace):
             self._take(part.handlers())
         self._trusted, context = certificate_in(self.folder)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
