@@ -184,4 +184,4 @@ def _quiet() -> Any:
     from mlcloud.provider.resource import Context
 
     context = Context(urn="", log=lambda *_, **__: None, cancellation=None)  # type: ignore[arg-type]
-    return model_version.operations.steady(context)
+    return context.steady()

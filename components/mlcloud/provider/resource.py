@@ -1,5 +1,7 @@
 """The interface of a resource: typed inputs and outputs, and what to do with them."""
 
+import dataclasses
+import time
 import typing
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -33,6 +35,17 @@ class Cancellation(Protocol):
         ...
 
 
+class _Never:
+    """A cancellation that never comes."""
+
+    def is_set(self) -> bool:
+        return False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        time.sleep(timeout or 0)
+        return False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Context:
     """What an operation knows besides its resource.
@@ -53,6 +66,10 @@ class Context:
         """Sleep, or raise `Cancelled` as soon as the engine asks to stop."""
         if self.cancellation.wait(seconds):
             raise Cancelled("Stopped, as asked.")
+
+    def steady(self) -> "Context":
+        """The same operation, not to be stopped any more: a way back is gone to its end."""
+        return dataclasses.replace(self, cancellation=_Never())
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,10 +15,10 @@ from mlcloud.provider.gcp.clients import Clients, GcpError, short_name
 from mlcloud.provider.gcp.model_deployment_inputs import METRICS, VertexModelDeploymentInputs
 from mlcloud.provider.gcp.propagation import until_granted
 from mlcloud.provider.resource import Context
+from mlcloud.provider.rollout import ALL, described
 
 # DeployedModel.id: 1 to 10 digits, ours to choose.
 ID_DIGITS: Final = 10
-_ALL: Final = 100
 _UNDEPLOY_LIMIT_S: Final = 1800.0
 _SETTLE_LIMIT_S: Final = 7200.0
 _PATCH_TRIES: Final = 5
@@ -162,7 +162,7 @@ def deploy(context: Context, clients: Clients, new: VertexModelDeploymentInputs,
     """
     wanted = identifier(new)
     doing = f"deploying {new.name}-{wanted}"
-    traffic = {**endpoint.traffic, "0": 0} if endpoint.traffic else {"0": _ALL}
+    traffic = {**endpoint.traffic, "0": 0} if endpoint.traffic else {"0": ALL}
     before = operations.names_on(clients, new.endpoint)
 
     def happened() -> dict[str, Any] | None:
@@ -287,11 +287,6 @@ def release(clients: Clients, name: str, own: Collection[str]) -> None:
     found = describe(clients, name)
     if found is not None and found.traffic.keys() <= set(own) and found.deployed.keys() - set(own):
         move(clients, name, {})
-
-
-def described(traffic: Mapping[str, int]) -> str:
-    """A split of traffic in words."""
-    return ", ".join(f"{share} % to {key}" for key, share in traffic.items()) or "nothing to anybody"
 
 
 def _snake(name: str) -> str:

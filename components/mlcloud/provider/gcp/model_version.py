@@ -176,7 +176,7 @@ def _upload(
     except (Cancelled, ResourceError):
         left = with_label(clients, name, CLAIM_LABEL, claim)
         if left is not None:
-            remove(operations.steady(context), clients, name, str(left["versionId"]))
+            remove(context.steady(), clients, name, str(left["versionId"]))
         raise
     if made is None:
         raise ResourceError(f"The model {new.model_id} was uploaded, and there is no version of it.")

@@ -3,7 +3,6 @@
 https://google.aip.dev/151.
 """
 
-import dataclasses
 import time
 from collections.abc import Callable, Collection
 from typing import Any, Final, cast
@@ -32,22 +31,6 @@ class OperationError(ResourceError):
         self.code = int(error.get("code", 0))
         self.reason = str(error.get("message", "Google gives no reason")).strip().rstrip(".")
         super().__init__(f"{_sentence(doing)} failed: {self.reason}.")
-
-
-class _Never:
-    """A cancellation that never comes."""
-
-    def is_set(self) -> bool:
-        return False
-
-    def wait(self, timeout: float | None = None) -> bool:
-        time.sleep(timeout or 0)
-        return False
-
-
-def steady(context: Context) -> Context:
-    """The same without cancellation: what is cleared away is cleared away to its end."""
-    return dataclasses.replace(context, cancellation=_Never())
 
 
 def finish(

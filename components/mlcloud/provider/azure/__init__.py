@@ -1,0 +1,17 @@
+"""The resources of Azure that its own provider lacks: training runs, traffic, logins, blobs, free names."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mlcloud.provider.resource import Resource
+
+
+def resources() -> "list[Resource[Any, Any]]":
+    """One of each kind. None of them imports azure-core before an operation needs it."""
+    from mlcloud.provider.azure.blob import AzureBlob
+    from mlcloud.provider.azure.fresh_names import AzureFreshNames
+    from mlcloud.provider.azure.registry_login import AzureRegistryLogin
+    from mlcloud.provider.azure.traffic import AzureTraffic
+    from mlcloud.provider.azure.training_run import AzureTrainingRun
+
+    return [AzureFreshNames(), AzureRegistryLogin(), AzureBlob(), AzureTrainingRun(), AzureTraffic()]
