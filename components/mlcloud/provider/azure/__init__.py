@@ -8,4 +8,6 @@ if TYPE_CHECKING:
 
 def resources() -> "list[Resource[Any, Any]]":
     """One of each kind. None of them imports azure-core before an operation needs it."""
-    return []
+    from mlcloud.provider.azure.unique_name import AzureUniqueName
+
+    return [AzureUniqueName()]
