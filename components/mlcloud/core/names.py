@@ -46,6 +46,9 @@ Service = Literal[
     "azure-ml-workspace",
     "azure-ml-compute",
     "azure-ml-endpoint",
+    "azure-ml-model",
+    "azure-monitor",
+    "azure-budget",
 ]
 
 _HASH_LENGTH: Final = 8
@@ -155,6 +158,17 @@ RULES: Final[Mapping[Service, NameRule]] = MappingProxyType(
             32,
             r"[a-zA-Z][a-zA-Z0-9-]*[a-zA-Z0-9]",
             "https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas (online endpoints)",
+        ),
+        "azure-ml-model": _rule(
+            1,
+            255,
+            r"[a-zA-Z0-9][a-zA-Z0-9_-]*",
+            "https://learn.microsoft.com/rest/api/azureml/model-containers/create-or-update",
+        ),
+        # Alert rules, action groups and autoscale settings: 1 to 260, and signs that our names never have.
+        "azure-monitor": _rule(1, 260, r"[^:<>+/&%\\?|@#*{}]*[^:<>+/&%\\?|@#*{} .]", _AZURE),
+        "azure-budget": _rule(
+            1, 63, r"[a-zA-Z0-9_-]+", "https://learn.microsoft.com/rest/api/consumption/budgets"
         ),
     }
 )
