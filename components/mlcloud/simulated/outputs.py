@@ -47,6 +47,11 @@ def simulated(
             told = cloud.computed(name, facts, given, templates.render)
             outputs[name] = _empty(member) if told is None else told
     templates.known.update({name: value for name, value in outputs.items() if name not in templates.known})
+    for path, template in looks.outputs.items():
+        owner, _, member = path.partition(".")
+        if member:
+            others: Mapping[str, Any] = outputs[owner]
+            outputs[owner] = {**others, member: templates.render(template)}
     return templates.render(looks.id), outputs
 
 
