@@ -1,7 +1,7 @@
 """What a simulated resource gives out: its inputs, and the computed properties that its SDK declares."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from mlcloud.embedded import values
 from mlcloud.embedded.assets import without_content
@@ -50,7 +50,7 @@ def simulated(
     for path, template in looks.outputs.items():
         owner, _, member = path.partition(".")
         if member:
-            others: Mapping[str, Any] = outputs[owner]
+            others = cast("Properties", outputs[owner])
             outputs[owner] = {**others, member: templates.render(template)}
     return templates.render(looks.id), outputs
 
