@@ -56,8 +56,10 @@ ACCELERATORS: Final[tuple[Accelerator, ...]] = (
     Accelerator(name="H200", instance_types={8: "Standard_ND96isr_H200_v5"}),
 )
 
-# `Standard_`, the family, the processors, more letters of what it has, and versions.
-_NAME: Final = re.compile(r"Standard_(?P<family>[A-Z]+)(?P<size>\d+)(?P<has>[a-z]*)(_[A-Za-z0-9]+)*")
+# `Standard_`, the family, the processors, how many of them are used, what else it has, and versions.
+_NAME: Final = re.compile(
+    r"Standard_(?P<family>[A-Z]+)(?P<size>\d+)(-(?P<used>\d+))?(?P<has>[a-z]*)(_[A-Za-z0-9]+)*"
+)
 # In the second generation of D and DS, the number is the size's place in the row, not its processors
 # (https://learn.microsoft.com/azure/virtual-machines/sizes/general-purpose/dv2-series).
 _SECOND: Final = {1: 1, 2: 2, 3: 4, 4: 8, 5: 16, 11: 2, 12: 4, 13: 8, 14: 16, 15: 20}
@@ -82,6 +84,6 @@ def vcpus_of(instance_type: str) -> int:
             f"{instance_type!r} is not the name of a machine size. It has a family, a size and a version, such "
             "as Standard_DS3_v2."
         )
-    size = int(found["size"])
+    size = int(found["used"] or found["size"])
     second = found["family"] in ("D", "DS") and instance_type.endswith("_v2")
     return _SECOND.get(size, size) if second else size
