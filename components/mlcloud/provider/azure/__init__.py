@@ -8,4 +8,7 @@ if TYPE_CHECKING:
 
 def resources() -> "list[Resource[Any, Any]]":
     """One of each kind. None of them imports azure-core before an operation needs it."""
-    return []
+    from mlcloud.provider.azure.fresh_names import AzureFreshNames
+    from mlcloud.provider.azure.traffic import AzureTraffic
+
+    return [AzureTraffic(), AzureFreshNames()]
