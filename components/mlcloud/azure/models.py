@@ -150,7 +150,12 @@ class AzureModel(pulumi.ComponentResource):
                 properties={"mlcloud_sha256": model.sha256},
                 tags={**scope.tags, "mlcloud-version": model.label},
             ),
-            opts=child_options(self, environment=scope.environment, extra=kept),
+            opts=child_options(
+                self,
+                environment=scope.environment,
+                # What is served goes after its successor has come; azure-native would delete it first.
+                extra=pulumi.ResourceOptions.merge(kept, pulumi.ResourceOptions(delete_before_replace=False)),
+            ),
         )
         self.id = version.id
         self.name = pulumi.Output.from_input(model.name)
@@ -185,4 +190,6 @@ def datastore_uri(args: AzureModelArgs) -> pulumi.Output[str]:
             f"/datastores/{datastore}/paths/{path}"
         )
 
-    return pulumi.Output.all(args.resource_group, args.workspace, args.datastore, args.model.uri).apply(written)
+    return pulumi.Output.all(args.resource_group, args.workspace, args.datastore, args.model.uri).apply(
+        written
+    )

@@ -176,7 +176,9 @@ def declare_scaling(
     rules = [rule for goal in scaling.goals(endpoint) for rule in _rules(goal, endpoint)]
     capacity = endpoint.capacity
     profiles = [
-        monitor.AutoscaleProfileArgs(name="always", capacity=_bounds(capacity.min, capacity.most), rules=rules)
+        monitor.AutoscaleProfileArgs(
+            name="always", capacity=_bounds(capacity.min, capacity.most), rules=rules
+        )
     ]
     for schedule in scaling.schedules:
         hour, minute = map(int, schedule.at.split(":"))
@@ -207,7 +209,12 @@ def declare_scaling(
         target_resource_uri=endpoint.deployment_id,
         profiles=profiles,
         tags=scope.tags,
-        opts=child_options(parent, environment=scope.environment),
+        opts=child_options(
+            parent,
+            environment=scope.environment,
+            # The deployment that still serves keeps its scaling until it goes.
+            extra=pulumi.ResourceOptions(delete_before_replace=False),
+        ),
     )
 
 
