@@ -165,7 +165,7 @@ class AzureModel(pulumi.ComponentResource):
         self.register_outputs({"version": self.version, "uri": self.uri, "sha256": self.sha256})
 
     def _version_name(self, name: str, args: AzureModelArgs) -> pulumi.Output[str]:
-        """A name of the model's content: what is registered cannot be changed, and may be registered again."""
+        """A name of the content: what is registered cannot be changed, and may be registered again."""
         model = args.model
         named = AzureUniqueName(
             f"{name}-version-name",

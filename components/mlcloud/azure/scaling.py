@@ -188,7 +188,7 @@ def declare_scaling(
                 capacity=_bounds(schedule.min, schedule.max),
                 rules=rules,
                 recurrence=monitor.RecurrenceArgs(
-                    frequency="Week",
+                    frequency=monitor.RecurrenceFrequency.WEEK,
                     schedule=monitor.RecurrentScheduleArgs(
                         days=list(schedule.days),
                         hours=[hour],
@@ -224,23 +224,31 @@ def _bounds(low: int, high: int) -> monitor.ScaleCapacityArgs:
 
 def _rules(goal: Goal, endpoint: OnlineEndpoint) -> list[monitor.ScaleRuleArgs]:
     """One more machine above the goal; one less where every goal is far from being reached."""
-    moves: tuple[tuple[Any, Any, float, str], ...] = (
-        ("GreaterThan", "Increase", goal.target, _OUT_COOLDOWN),
-        ("LessThan", "Decrease", goal.target * _IN_SHARE, _IN_COOLDOWN),
+    more = monitor.ScaleRuleArgs(
+        metric_trigger=_trigger(goal, endpoint, monitor.ComparisonOperationType.GREATER_THAN, goal.target),
+        scale_action=monitor.ScaleActionArgs(
+            direction=monitor.ScaleDirection.INCREASE,
+            type=monitor.ScaleType.CHANGE_COUNT,
+            value="1",
+            cooldown=_OUT_COOLDOWN,
+        ),
     )
-    return [
-        monitor.ScaleRuleArgs(
-            metric_trigger=_trigger(goal, endpoint, operator=operator, threshold=threshold),
-            scale_action=monitor.ScaleActionArgs(
-                direction=direction, type=monitor.ScaleType.CHANGE_COUNT, value="1", cooldown=cooldown
-            ),
-        )
-        for operator, direction, threshold, cooldown in moves
-    ]
+    less = monitor.ScaleRuleArgs(
+        metric_trigger=_trigger(
+            goal, endpoint, monitor.ComparisonOperationType.LESS_THAN, goal.target * _IN_SHARE
+        ),
+        scale_action=monitor.ScaleActionArgs(
+            direction=monitor.ScaleDirection.DECREASE,
+            type=monitor.ScaleType.CHANGE_COUNT,
+            value="1",
+            cooldown=_IN_COOLDOWN,
+        ),
+    )
+    return [more, less]
 
 
 def _trigger(
-    goal: Goal, endpoint: OnlineEndpoint, *, operator: Any, threshold: float
+    goal: Goal, endpoint: OnlineEndpoint, operator: monitor.ComparisonOperationType, threshold: float
 ) -> monitor.MetricTriggerArgs:
     metric = goal.metric
     # What the endpoint publishes is that of all deployments: this one's is asked for.
