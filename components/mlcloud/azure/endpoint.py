@@ -102,7 +102,11 @@ def _scaling_problem(args: AzureEndpointArgs) -> Problem | None:
     if room == (args.scaling is not None):
         return None
     allowed = "what the number of machines follows" if room else "nothing: the number of machines is fixed"
-    fix = "give `scaling`, or `capacity.max` as `capacity.min`" if room else "remove it, or raise `capacity.max`"
+    fix = (
+        "give `scaling`, or `capacity.max` as `capacity.min`"
+        if room
+        else "remove it, or raise `capacity.max`"
+    )
     return Problem(path="scaling", value=args.scaling, allowed=allowed, fix=fix)
 
 
@@ -196,8 +200,12 @@ class AzureEndpoint(pulumi.ComponentResource):
         self, name: str, args: AzureEndpointArgs, endpoint: ml.OnlineEndpoint
     ) -> ml.OnlineDeployment:
         scope, capacity = args.scope, args.capacity
-        # Scaling changes the number of machines.
-        scales = pulumi.ResourceOptions(ignore_changes=["sku.capacity"]) if args.scaling is not None else None
+        own = pulumi.ResourceOptions(
+            # The traffic moves before the old colour goes; azure-native would delete it first.
+            delete_before_replace=False,
+            # Scaling changes the number of machines.
+            ignore_changes=["sku.capacity"] if args.scaling is not None else None,
+        )
         return ml.OnlineDeployment(
             f"{name}-deployment",
             deployment_name=self._colour(name, args),
@@ -226,7 +234,7 @@ class AzureEndpoint(pulumi.ComponentResource):
                 egress_public_network_access=_egress(args),
             ),
             tags=scope.tags,
-            opts=child_options(self, environment=scope.environment, serves=True, extra=scales),
+            opts=child_options(self, environment=scope.environment, serves=True, extra=own),
         )
 
     def _colour(self, name: str, args: AzureEndpointArgs) -> pulumi.Output[str]:

@@ -81,8 +81,8 @@ def vcpus_of(instance_type: str) -> int:
     found = _NAME.fullmatch(instance_type)
     if found is None:
         raise UserError(
-            f"{instance_type!r} is not the name of a machine size. It has a family, a size and a version, such "
-            "as Standard_DS3_v2."
+            f"{instance_type!r} is not the name of a machine size. It has a family, a size and a version, "
+            "such as Standard_DS3_v2."
         )
     size = int(found["used"] or found["size"])
     second = found["family"] in ("D", "DS") and instance_type.endswith("_v2")

@@ -13,8 +13,8 @@ from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
 
 CATEGORIES: Final = (TRAFFIC_LOG, CONSOLE_LOG, EVENT_LOG)
-# Whatever the container answers but 200 becomes 424, with the container's own status apart; 408 is a request that
-# took too long and 429 one too many
+# Whatever the container answers but 200 becomes 424, with the container's own status apart; 408 is a request
+# that took too long, 429 one too many
 # (https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints#http-status-codes).
 _REFUSED_BY_MODEL: Final = "(ResponseCode == 424 and coalesce(ModelStatusCode, 0) between (400 .. 499))"
 _REFUSED: Final = (

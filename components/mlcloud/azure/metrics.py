@@ -1,7 +1,7 @@
 """The metrics that Azure publishes for what a stack serves: one table for scaling, alarms and the workbook.
 
-A metric knows what publishes it, as a type, so that an alarm on a metric that is never published does not pass
-a type checker, and is refused by name where none runs.
+A metric knows what publishes it, as a type, so that an alarm on a metric that is never published does not
+pass a type checker, and is refused by name where none runs.
 """
 
 from collections.abc import Sequence

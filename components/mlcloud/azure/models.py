@@ -150,7 +150,12 @@ class AzureModel(pulumi.ComponentResource):
                 properties={"mlcloud_sha256": model.sha256},
                 tags={**scope.tags, "mlcloud-version": model.label},
             ),
-            opts=child_options(self, environment=scope.environment, extra=kept),
+            opts=child_options(
+                self,
+                environment=scope.environment,
+                # What is served goes after its successor has come; azure-native would delete it first.
+                extra=pulumi.ResourceOptions.merge(kept, pulumi.ResourceOptions(delete_before_replace=False)),
+            ),
         )
         self.id = version.id
         self.name = pulumi.Output.from_input(model.name)
@@ -160,7 +165,7 @@ class AzureModel(pulumi.ComponentResource):
         self.register_outputs({"version": self.version, "uri": self.uri, "sha256": self.sha256})
 
     def _version_name(self, name: str, args: AzureModelArgs) -> pulumi.Output[str]:
-        """A name of the model's content: what is registered cannot be changed, and may be registered again."""
+        """A name of the content: what is registered cannot be changed, and may be registered again."""
         model = args.model
         named = AzureUniqueName(
             f"{name}-version-name",
@@ -185,4 +190,6 @@ def datastore_uri(args: AzureModelArgs) -> pulumi.Output[str]:
             f"/datastores/{datastore}/paths/{path}"
         )
 
-    return pulumi.Output.all(args.resource_group, args.workspace, args.datastore, args.model.uri).apply(written)
+    return pulumi.Output.all(args.resource_group, args.workspace, args.datastore, args.model.uri).apply(
+        written
+    )

@@ -21,6 +21,9 @@ class AzureTrainingRun(ProviderResource):
     """Trains a model on Azure ML once for the same name, data and hyperparameters, behind a metric gate."""
 
     run_name: pulumi.Output[str] = pulumi.property("runName")
+    subscription: pulumi.Output[str]
+    resource_group: pulumi.Output[str] = pulumi.property("resourceGroup")
+    workspace: pulumi.Output[str]
     job: pulumi.Output[str]
     logs: pulumi.Output[str]
     status: pulumi.Output[str]
@@ -86,6 +89,10 @@ class AzureTrainingRun(ProviderResource):
 class AzureTraffic(ProviderResource):
     """Moves an endpoint's traffic to a deployment in steps, and gives it back when something is wrong."""
 
+    subscription: pulumi.Output[str]
+    resource_group: pulumi.Output[str] = pulumi.property("resourceGroup")
+    workspace: pulumi.Output[str]
+    endpoint: pulumi.Output[str]
     url: pulumi.Output[str]
     deployment: pulumi.Output[str]
     traffic: pulumi.Output[dict[str, int]]
@@ -169,6 +176,7 @@ class AzureRegistryLogin(ProviderResource):
 
     username: pulumi.Output[str]
     password: pulumi.Output[str]
+    expires_s: pulumi.Output[int] = pulumi.property("expiresS")
 
     def __init__(
         self,
@@ -185,7 +193,11 @@ class AzureRegistryLogin(ProviderResource):
 class AzureBlob(ProviderResource):
     """A file in a container, uploaded with the default credentials: the account has no shared keys."""
 
+    account: pulumi.Output[str]
+    container: pulumi.Output[str]
+    key: pulumi.Output[str]
     uri: pulumi.Output[str]
+    bytes: pulumi.Output[int]
 
     def __init__(
         self,

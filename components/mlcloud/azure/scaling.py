@@ -176,7 +176,9 @@ def declare_scaling(
     rules = [rule for goal in scaling.goals(endpoint) for rule in _rules(goal, endpoint)]
     capacity = endpoint.capacity
     profiles = [
-        monitor.AutoscaleProfileArgs(name="always", capacity=_bounds(capacity.min, capacity.most), rules=rules)
+        monitor.AutoscaleProfileArgs(
+            name="always", capacity=_bounds(capacity.min, capacity.most), rules=rules
+        )
     ]
     for schedule in scaling.schedules:
         hour, minute = map(int, schedule.at.split(":"))
@@ -186,7 +188,7 @@ def declare_scaling(
                 capacity=_bounds(schedule.min, schedule.max),
                 rules=rules,
                 recurrence=monitor.RecurrenceArgs(
-                    frequency="Week",
+                    frequency=monitor.RecurrenceFrequency.WEEK,
                     schedule=monitor.RecurrentScheduleArgs(
                         days=list(schedule.days),
                         hours=[hour],
@@ -207,7 +209,12 @@ def declare_scaling(
         target_resource_uri=endpoint.deployment_id,
         profiles=profiles,
         tags=scope.tags,
-        opts=child_options(parent, environment=scope.environment),
+        opts=child_options(
+            parent,
+            environment=scope.environment,
+            # The deployment that still serves keeps its scaling until it goes.
+            extra=pulumi.ResourceOptions(delete_before_replace=False),
+        ),
     )
 
 
@@ -217,23 +224,31 @@ def _bounds(low: int, high: int) -> monitor.ScaleCapacityArgs:
 
 def _rules(goal: Goal, endpoint: OnlineEndpoint) -> list[monitor.ScaleRuleArgs]:
     """One more machine above the goal; one less where every goal is far from being reached."""
-    moves: tuple[tuple[Any, Any, float, str], ...] = (
-        ("GreaterThan", "Increase", goal.target, _OUT_COOLDOWN),
-        ("LessThan", "Decrease", goal.target * _IN_SHARE, _IN_COOLDOWN),
+    more = monitor.ScaleRuleArgs(
+        metric_trigger=_trigger(goal, endpoint, monitor.ComparisonOperationType.GREATER_THAN, goal.target),
+        scale_action=monitor.ScaleActionArgs(
+            direction=monitor.ScaleDirection.INCREASE,
+            type=monitor.ScaleType.CHANGE_COUNT,
+            value="1",
+            cooldown=_OUT_COOLDOWN,
+        ),
     )
-    return [
-        monitor.ScaleRuleArgs(
-            metric_trigger=_trigger(goal, endpoint, operator=operator, threshold=threshold),
-            scale_action=monitor.ScaleActionArgs(
-                direction=direction, type=monitor.ScaleType.CHANGE_COUNT, value="1", cooldown=cooldown
-            ),
-        )
-        for operator, direction, threshold, cooldown in moves
-    ]
+    less = monitor.ScaleRuleArgs(
+        metric_trigger=_trigger(
+            goal, endpoint, monitor.ComparisonOperationType.LESS_THAN, goal.target * _IN_SHARE
+        ),
+        scale_action=monitor.ScaleActionArgs(
+            direction=monitor.ScaleDirection.DECREASE,
+            type=monitor.ScaleType.CHANGE_COUNT,
+            value="1",
+            cooldown=_IN_COOLDOWN,
+        ),
+    )
+    return [more, less]
 
 
 def _trigger(
-    goal: Goal, endpoint: OnlineEndpoint, *, operator: Any, threshold: float
+    goal: Goal, endpoint: OnlineEndpoint, operator: monitor.ComparisonOperationType, threshold: float
 ) -> monitor.MetricTriggerArgs:
     metric = goal.metric
     # What the endpoint publishes is that of all deployments: this one's is asked for.

@@ -18,8 +18,8 @@ def resources() -> "list[Resource[Any, Any]]":
     return [
         AzureTrainingRun(),
         AzureTraffic(),
-        AzureUniqueName(),
         AzureFreshNames(),
+        AzureUniqueName(),
         AzureRegistryLogin(),
         AzureBlob(),
     ]

@@ -15,8 +15,8 @@ from mlcloud.provider.resource import Context, Resource
 
 CONTENT_DIGITS: Final = 8
 _NONCE_BYTES: Final = 2
-# Deployments of online endpoints have 32 characters at most
-# (https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas); digits, a hyphen and a nonce follow.
+# Deployments of online endpoints have 32 characters at most, and digits, a hyphen and a nonce follow
+# (https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas).
 LONGEST_PREFIX: Final = 32 - CONTENT_DIGITS - 1 - 2 * _NONCE_BYTES
 
 
@@ -61,9 +61,9 @@ class AzureUniqueName(
 ):
     """A name for a thing that is made before the one it replaces is deleted, and to which one may go back.
 
-    azure-native refuses to create what is there already (pulumi-azure-native issue 1123), and Pulumi deletes a
-    replaced resource by its id: a name of the content alone would be refused, or deleted again, when an update
-    goes back to a content whose earlier resource still waits to be deleted or was kept.
+    azure-native refuses to create what is there already (pulumi-azure-native issue 1123), and Pulumi deletes
+    a replaced resource by its id: a name of the content alone would be refused, or deleted again, when an
+    update goes back to a content whose earlier resource still waits to be deleted, or was kept.
     """
 
     @override
