@@ -205,15 +205,19 @@ def test_tags_replace_nothing_and_leave_the_endpoint_with_its_traffic_alone(stac
 
 
 @pytest.mark.parametrize(
-    ("edit", "op"),
+    ("edit", "ops"),
     [
-        ({"max_machines": 6}, "update"),
-        ({"idle_minutes": 30}, "update"),
-        ({"accelerators": 4}, "update"),
+        ({"max_machines": 6}, ["update"]),
+        ({"idle_minutes": 30}, ["update"]),
+        ({"identity_id": IDENTITY + "-2"}, ["update"]),
+        ({"accelerators": 4}, ["delete-replaced", "create-replacement"]),
+        ({"spot": True}, ["delete-replaced", "create-replacement"]),
     ],
-    ids=["bounds", "idle", "machines"],
+    ids=["bounds", "idle", "identity", "machines", "spot"],
 )
-def test_what_a_cluster_s_edit_does(edit: dict[str, Any], op: str, tmp_path: Path) -> None:
+def test_a_cluster_is_made_anew_for_other_machines_alone(
+    edit: dict[str, Any], ops: list[str], tmp_path: Path
+) -> None:
     args = AzureClusterArgs(
         **PLACE,
         workspace="shop-dev",
@@ -225,4 +229,4 @@ def test_what_a_cluster_s_edit_does(edit: dict[str, Any], op: str, tmp_path: Pat
     stack = simulated(tmp_path)
     stack.up(lambda: AzureCluster("gpu", args))
     stack.up(lambda: AzureCluster("gpu", dataclasses.replace(args, **edit)))
-    assert (op, "gpu-machines") in changed(stack)
+    assert [op for op, name in changed(stack) if op != "replace"] == ops
