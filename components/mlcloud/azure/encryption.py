@@ -16,7 +16,8 @@ class Encryption:
         key_name: The key's name.
         key_uri: The key's address without a version, so that a rotated key is followed:
             `https://<vault>.vault.azure.net/keys/<key>`.
-        vault_uri: The vault's address, `https://<vault>.vault.azure.net`.
+        key_version_uri: The same with a version, for a workspace, which follows no rotation.
+        vault_uri: The vault's address, `https://<vault>.vault.azure.net/`.
         vault_id: Resource id of the vault.
         ready: What must be there before the key is used: the identity's role. Default: nothing.
     """
@@ -25,6 +26,12 @@ class Encryption:
     client_id: pulumi.Input[str]
     key_name: pulumi.Input[str]
     key_uri: pulumi.Input[str]
+    key_version_uri: pulumi.Input[str]
     vault_uri: pulumi.Input[str]
     vault_id: pulumi.Input[str]
     ready: Sequence[pulumi.Resource] = ()
+
+
+def after_key(encryption: Encryption | None) -> pulumi.ResourceOptions:
+    """Return the options of what encrypts with the key: it comes after the key may be used."""
+    return pulumi.ResourceOptions(depends_on=[] if encryption is None else list(encryption.ready))

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from types import MappingProxyType
+from typing import Final, Literal
 
 import pulumi
 
@@ -10,6 +11,19 @@ from mlcloud.core.errors import Problem
 from mlcloud.core.scope import Scope
 
 Service = Literal["blob", "dfs", "file", "vault", "registry", "workspace", "notebooks"]
+# https://learn.microsoft.com/azure/private-link/private-endpoint-dns, Azure's commercial cloud; a workspace
+# has two (https://learn.microsoft.com/azure/machine-learning/how-to-configure-private-link).
+ZONES: Final[Mapping[Service, str]] = MappingProxyType(
+    {
+        "blob": "privatelink.blob.core.windows.net",
+        "dfs": "privatelink.dfs.core.windows.net",
+        "file": "privatelink.file.core.windows.net",
+        "vault": "privatelink.vaultcore.azure.net",
+        "registry": "privatelink.azurecr.io",
+        "workspace": "privatelink.api.azureml.ms",
+        "notebooks": "privatelink.notebooks.azure.net",
+    }
+)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,6 +47,10 @@ Service = Literal[
     "azure-ml-compute",
     "azure-ml-endpoint",
     "azure-ml-model",
+    "azure-ml-environment",
+    "azure-key",
+    "azure-network",
+    "azure-role",
     "azure-monitor",
     "azure-budget",
 ]
@@ -164,6 +168,19 @@ RULES: Final[Mapping[Service, NameRule]] = MappingProxyType(
             255,
             r"[a-zA-Z0-9][a-zA-Z0-9_-]*",
             "https://learn.microsoft.com/rest/api/azureml/model-containers/create-or-update",
+        ),
+        "azure-ml-environment": _rule(
+            1,
+            255,
+            r"[a-zA-Z0-9][a-zA-Z0-9_-]*",
+            "https://learn.microsoft.com/rest/api/azureml/environment-containers/create-or-update",
+        ),
+        "azure-key": _rule(1, 127, r"[a-zA-Z0-9-]+", _AZURE),
+        # Virtual networks and private endpoints, 2 to 64; subnets and security groups may have 80.
+        "azure-network": _rule(2, 64, r"[a-zA-Z0-9][\w.-]*\w", _AZURE),
+        # One name for each role of a tenant, whatever the subscription.
+        "azure-role": _shared(
+            1, 512, r".+", "https://learn.microsoft.com/azure/role-based-access-control/custom-roles"
         ),
         # Alert rules, action groups and autoscale settings: 1 to 260, and signs that our names never have.
         "azure-monitor": _rule(1, 260, r"[^:<>+/&%\\?|@#*{}]*[^:<>+/&%\\?|@#*{} .]", _AZURE),
