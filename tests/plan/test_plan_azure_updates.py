@@ -17,6 +17,7 @@ from mlcloud.core.scope import Scope
 from mlcloud.core.settings import Canary
 from mlcloud.simulated import providers_for
 from mlcloud.simulated.azure.own import OWN
+from support.engine import MemoryState
 from support.simulated_stack import SimulatedStack
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
@@ -87,10 +88,19 @@ def simulated(folder: Path) -> SimulatedStack:
     return SimulatedStack(folder, providers=providers_for("azure", own=True))
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> SimulatedStack:
-    found = simulated(tmp_path)
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> SimulatedStack:
+    """A stack that is up, and that nobody edits."""
+    found = simulated(tmp_path_factory.mktemp("first"))
     found.up(served())
+    return found
+
+
+@pytest.fixture
+def stack(first: SimulatedStack, tmp_path: Path) -> SimulatedStack:
+    """A stack that is up, with a state of its own."""
+    found = simulated(tmp_path)
+    found.state = MemoryState(first.state.read())
     return found
 
 
@@ -108,8 +118,8 @@ def moved(stack: SimulatedStack) -> None:
         assert ops.index(("create-replacement", name)) < traffic < ops.index(("delete-replaced", name)), name
 
 
-def test_alarms_logs_and_scaling_come_before_the_traffic(stack: SimulatedStack) -> None:
-    order = [name for _, name in stack.ops]
+def test_alarms_logs_and_scaling_come_before_the_traffic(first: SimulatedStack) -> None:
+    order = [name for _, name in first.ops]
     traffic = order.index("endpoint-traffic")
     for name in ("endpoint-server-errors", "endpoint-latency-p99", "endpoint-logs", "endpoint-scaling"):
         assert order.index(name) < traffic, name
@@ -177,6 +187,7 @@ IN_PLACE: list[tuple[dict[str, Any], list[str]]] = [
     ({"watch": {"client_error_percent": 5}}, ["watch-client-errors"]),
     # Azure ML sets an endpoint as a whole: what changes of it sets the weights again.
     ({"identity_id": IDENTITY + "-2"}, ["endpoint-endpoint", "endpoint-traffic"]),
+    ({"private": True}, ["endpoint-endpoint", "endpoint-traffic"]),
 ]
 
 
