@@ -52,6 +52,16 @@ def _described(model: type[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     return by_wire, {field._rest_name: hints[name] for name, field in fields.items()}
 
 
+def settable(model: str) -> set[str]:
+    """The fields of a model that a caller may set, by their name on the wire."""
+    fields, _ = _described(getattr(models(), model))
+    return {
+        name
+        for name, field in fields.items()
+        if name not in _ENVELOPE and frozenset(field._visibility or ()) != _READ_ONLY
+    }
+
+
 def judge_body(model: str, value: Any, path: str, *, whole: bool = True) -> Iterator[Finding]:
     """Everything that is wrong with a body.
 
