@@ -20,12 +20,6 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[azure.Cloud]:
     with azure.running(tmp_path_factory.mktemp("azure")) as started:
         # It speaks older versions of the API.
         started.strict = False
-        started.names.live[azure.WORKSPACE_ID] = {
-            "id": azure.WORKSPACE_ID,
-            "name": azure.WORKSPACE,
-            "location": azure.REGION,
-            "properties": {"provisioningState": "Succeeded"},
-        }
         yield started
 
 
