@@ -100,7 +100,6 @@ class Cloud:
         self.watching = Watching(lambda: self.url)
         self.workspace = Workspace(lambda: self.url, REGION)
         self.names = Names(lambda: self.url)
-        self.names.live[WORKSPACE_ID] = self.workspace.told(WORKSPACE_ID)
         self._handlers: dict[str, Callable[[Any], Any]] = {}
         self._others: list[_Other] = []
         parts = (self.operations, self.storage, self.jobs, self.registry, self.workspace)
@@ -115,6 +114,8 @@ class Cloud:
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
+        # Its address is known from here on.
+        self.names.live[WORKSPACE_ID] = self.workspace.told(WORKSPACE_ID)
 
     def _take(self, handlers: dict[str, Callable[[Any], Any]]) -> None:
         """Handlers by the client's name of a method; by `name VERB /path` where the client has none."""
