@@ -112,6 +112,7 @@ class Cloud:
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
         self._server.daemon_threads = True
+        self.names.live[WORKSPACE_ID] = self.workspace.told(WORKSPACE_ID)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
         # Its address is known from here on.
