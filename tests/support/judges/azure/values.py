@@ -1,0 +1,149 @@
+"""Judges a value by a model of Azure's: unknown, missing, mistyped, not among its values, not to be set."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from support.judges.azure.documents import is_a_path
+from support.judges.azure.schemas import ANYTHING, Field, Schema, model
+from support.judges.report import Finding, Report, leaves
+
+UNKNOWN = "[unknown]"
+SECRET = "[secret]"  # noqa: S105 - what a plan shows for one
+UNSAID = "its model says nothing of what is below"
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+}
+_FORMS = {
+    # ISO 8601, as Azure Resource Manager takes it.
+    "duration": r"-?P(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?",
+    "date-time": r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?",
+    "date": r"\d{4}-\d\d-\d\d",
+}
+_ID = re.compile(r"/subscriptions/[^/]+/(resourceGroups|providers)/.+", re.IGNORECASE)
+
+
+class Values:
+    """What is said of the values of one body."""
+
+    def __init__(self, package: str, name: str, report: Report, *, whole: bool = True) -> None:
+        """Judge by the models of a client.
+
+        Args:
+            package: The client.
+            name: What stands before each path.
+            report: Where it is said.
+            whole: Whether all that is required must be there; a patch has what it changes.
+        """
+        self._package = package
+        self._name = name
+        self._report = report
+        self._whole = whole
+
+    def value(self, value: Any, schema: Schema, at: str) -> None:
+        """Judge a value."""
+        if value in (UNKNOWN, SECRET) or value is None:
+            self._judged(at)
+            self._report.unknown.append(self.path(at))
+        elif schema.kind == ANYTHING:
+            self._report.unjudged |= {self.path(leaf): UNSAID for leaf in leaves(value, at)}
+        elif schema.kind == "object":
+            self._object(value, schema, at)
+        elif schema.kind == "list" and isinstance(value, list):
+            for index, item in enumerate(value):
+                self.value(item, schema.items or schema, f"{at}[{index}]")
+            if not value:
+                self._judged(at)
+        elif schema.kind == "map" and isinstance(value, Mapping):
+            for key, item in value.items():
+                self.value(item, schema.items or schema, f"{at}.{key}" if at else str(key))
+            if not value:
+                self._judged(at)
+        else:
+            self._judged(at, value)
+            self._plain(value, schema, at)
+
+    def path(self, at: str) -> str:
+        """A path with what stands before it."""
+        return f"{self._name}: {at}" if at else self._name
+
+    def wrong(self, at: str, rule: str, message: str) -> None:
+        """Say that something is wrong."""
+        self._report.findings.append(Finding(self.path(at), rule, message))
+
+    def limits(self, value: Any, limits: Mapping[str, Any], at: str) -> None:
+        """Hold a value to the limits of its field."""
+        if value in (UNKNOWN, SECRET) or value is None:
+            return
+        size = len(value) if isinstance(value, (str, list)) else 0
+        number = value if isinstance(value, (int, float)) else None
+        wrong = {
+            "pattern": lambda limit: not re.search(limit, str(value)),
+            "max_length": lambda limit: size > limit,
+            "min_length": lambda limit: size < limit,
+            "max_items": lambda limit: size > limit,
+            "min_items": lambda limit: size < limit,
+            "maximum": lambda limit: number is not None and number > limit,
+            "minimum": lambda limit: number is not None and number < limit,
+            "maximum_ex": lambda limit: number is not None and number >= limit,
+            "minimum_ex": lambda limit: number is not None and number <= limit,
+        }
+        for rule, limit in limits.items():
+            if rule in wrong and wrong[rule](limit):
+                self.wrong(at, rule, f"{value!r} breaks {rule} {limit}")
+
+    def _object(self, value: Any, schema: Schema, at: str) -> None:
+        if not isinstance(value, Mapping):
+            self._judged(at, value)
+            self.wrong(at, "type", f"{value!r} is not an object")
+            return
+        fields = self._fields(value, schema, at)
+        for key, item in value.items():
+            here = f"{at}.{key}" if at else str(key)
+            if key not in fields:
+                self._judged(here, item)
+                self.wrong(here, "unknown", f"{schema.model or 'the model'} has no {key}")
+            elif fields[key].read_only:
+                self._judged(here, item)
+                self.wrong(here, "read-only", "only the service sets it")
+            else:
+                self.value(item, fields[key].schema, here)
+                self.limits(item, fields[key].limits, here)
+        for key, field in fields.items() if self._whole else ():
+            if field.required and key not in value:
+                self.wrong(f"{at}.{key}" if at else key, "required", "it is required, and not given")
+        if not value:
+            self._judged(at)
+
+    def _fields(self, value: Mapping[str, Any], schema: Schema, at: str) -> Mapping[str, Field]:
+        """The fields of an object; of one that can be several things, those of what it says it is."""
+        if not schema.model:
+            return schema.fields
+        found = model(self._package, schema.model)
+        kind = value.get(found.discriminator) if found.discriminator else None
+        if kind in found.kinds:
+            return model(self._package, found.kinds[kind]).fields
+        if kind not in (None, UNKNOWN):
+            known = ", ".join(found.kinds)
+            self.wrong(f"{at}.{found.discriminator}", "enum", f"{kind!r} is not one of {known}")
+        return found.fields
+
+    def _plain(self, value: Any, schema: Schema, at: str) -> None:
+        wanted = schema.kind
+        types = _TYPES.get(wanted, (str,) if wanted not in ("list", "map") else ())
+        if not isinstance(value, types) or (isinstance(value, bool) and wanted != "boolean"):
+            self.wrong(at, "type", f"{value!r} is not a {wanted}")
+        elif wanted in _FORMS and not re.fullmatch(_FORMS[wanted], value):
+            self.wrong(at, "type", f"{value!r} is not a {wanted}")
+        elif schema.values and value not in schema.values:
+            self.wrong(at, "enum", f"{value!r} is not one of {', '.join(schema.values)}")
+        elif wanted == "string" and UNKNOWN not in value and _ID.fullmatch(value) and not is_a_path(value):
+            self.wrong(at, "id", f"no resource has an id like {value}")
+
+    def _judged(self, at: str, value: Any = None) -> None:
+        self._report.judged += [self.path(leaf) for leaf in leaves(value, at)]
