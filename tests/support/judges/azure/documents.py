@@ -1,4 +1,4 @@
-"""The operations of Azure's APIs, as Azure's own clients make their requests: by path, with what they take."""
+"""The operations of Azure's APIs, as Azure's own clients make their requests: by path, what they take."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def _must(text: str, start: int) -> bool:
 
 
 def _body(package: str, name: str) -> str:
-    """The model that an operation's method takes; one that goes on while it is polled begins with `begin_`."""
+    """The model that an operation's method takes; `begin_` is before those that are polled."""
     group, _, operation = name.partition(".")
     text = PACKAGES[package].operations.get(group, "")
     head = re.search(rf"    def (?:begin_)?{operation}\(\n?(.*?)\) ->", text, re.DOTALL)

@@ -81,9 +81,6 @@ class Model:
     kinds: Mapping[str, str] = field(default_factory=dict)
 
 
-ANY = Schema(kind=ANYTHING)
-
-
 @cache
 def model(package: str, name: str) -> Model:
     """A model of a client, by its name."""
@@ -93,6 +90,15 @@ def model(package: str, name: str) -> Model:
     if "_attribute_map" in text:
         return _tables(PACKAGES[package], node)
     return _annotated(package, node)
+
+
+def fields_of(package: str, schema: Schema, value: Mapping[str, Any]) -> Mapping[str, Field]:
+    """The fields of an object; of one that can be several things, those of what it says it is."""
+    if not schema.model:
+        return schema.fields
+    found = model(package, schema.model)
+    kind = value.get(found.discriminator) if found.discriminator else None
+    return model(package, found.kinds[kind]).fields if kind in found.kinds else found.fields
 
 
 # Models made from TypeSpec
@@ -235,24 +241,22 @@ def _type(package: Package, text: str) -> Schema:
     """The schema that an annotation says: `Optional[Union[str, '_models.Kind']]`."""
     outer, _, inner = text.partition("[")
     inner = inner.removesuffix("]")
-    if outer in ("Optional", "Union") and inner:
+    parts = [one for one in _split(inner) if one != "None"]
+    if outer in ("Optional", "Union"):
         # `Union[str, Enum]`, `Union[Model, Other]`: the last says the most.
-        parts = [one for one in _split(inner) if one != "None"]
         return _type(package, parts[-1])
     if outer in ("list", "List"):
         return Schema(kind="list", items=_type(package, inner))
-    if outer in ("dict", "Dict"):
-        return Schema(kind="map", items=_type(package, _split(inner)[1]))
+    if outer in ("dict", "Dict") and inner:
+        return Schema(kind="map", items=_type(package, parts[1]))
     if outer == "Literal":
         enum, _, member = inner.partition(".")
         values = (_members(package, enum)[member] if enum.isidentifier() else ast.literal_eval(inner),)
         return Schema(kind="string", values=values)
-    if text in _PLAIN:
-        return Schema(kind=_PLAIN[text])
-    if text in _TIMES:
-        return Schema(kind=_TIMES[text])
     name = text.strip("'\"").removeprefix("_models.")
-    return _named(package, name) if name in package.classes else ANY
+    if name in package.classes:
+        return _named(package, name)
+    return Schema(kind={**_PLAIN, **_TIMES}.get(text, ANYTHING))
 
 
 def _named(package: Package, name: str) -> Schema:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from support.judges.azure.documents import is_a_path
-from support.judges.azure.schemas import ANYTHING, Field, Schema, model
+from support.judges.azure.schemas import ANYTHING, Schema, fields_of, model
 from support.judges.report import Finding, Report, leaves
 
 UNKNOWN = "[unknown]"
-SECRET = "[secret]"  # noqa: S105 - what a plan shows for one
+SECRET = "[secret]"
 UNSAID = "its model says nothing of what is below"
 
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -102,7 +102,8 @@ class Values:
             self._judged(at, value)
             self.wrong(at, "type", f"{value!r} is not an object")
             return
-        fields = self._fields(value, schema, at)
+        fields = fields_of(self._package, schema, value)
+        self._kind(value, schema, at)
         for key, item in value.items():
             here = f"{at}.{key}" if at else str(key)
             if key not in fields:
@@ -120,25 +121,19 @@ class Values:
         if not value:
             self._judged(at)
 
-    def _fields(self, value: Mapping[str, Any], schema: Schema, at: str) -> Mapping[str, Field]:
-        """The fields of an object; of one that can be several things, those of what it says it is."""
-        if not schema.model:
-            return schema.fields
-        found = model(self._package, schema.model)
-        kind = value.get(found.discriminator) if found.discriminator else None
-        if kind in found.kinds:
-            return model(self._package, found.kinds[kind]).fields
-        if kind not in (None, UNKNOWN):
+    def _kind(self, value: Mapping[str, Any], schema: Schema, at: str) -> None:
+        """Hold an object that can be several things to one of them."""
+        found = model(self._package, schema.model) if schema.model else None
+        kind = value.get(found.discriminator) if found and found.discriminator else None
+        if found and kind not in (None, UNKNOWN, *found.kinds):
             known = ", ".join(found.kinds)
             self.wrong(f"{at}.{found.discriminator}", "enum", f"{kind!r} is not one of {known}")
-        return found.fields
 
     def _plain(self, value: Any, schema: Schema, at: str) -> None:
         wanted = schema.kind
         types = _TYPES.get(wanted, (str,) if wanted not in ("list", "map") else ())
-        if not isinstance(value, types) or (isinstance(value, bool) and wanted != "boolean"):
-            self.wrong(at, "type", f"{value!r} is not a {wanted}")
-        elif wanted in _FORMS and not re.fullmatch(_FORMS[wanted], value):
+        typed = isinstance(value, types) and (wanted == "boolean" or not isinstance(value, bool))
+        if not typed or (wanted in _FORMS and not re.fullmatch(_FORMS[wanted], value)):
             self.wrong(at, "type", f"{value!r} is not a {wanted}")
         elif schema.values and value not in schema.values:
             self.wrong(at, "enum", f"{value!r} is not one of {', '.join(schema.values)}")
