@@ -13,7 +13,7 @@ from support.judges.azure.values import UNKNOWN, Values
 from support.judges.report import Finding, Report
 
 _TEXTS = {"bool": r"true|false", "int": r"-?\d+", "float": r"-?\d+(\.\d+)?"}
-# The API versions that we send: those that azure-native uses, too.
+# The API version of Azure ML that azure-native sends, too, and its client.
 VERSIONS: Mapping[str, str] = {"machinelearning": "2025-12-01"}
 
 
@@ -44,9 +44,10 @@ def judge(calls: Iterable[Call]) -> Report:
             report.findings.append(finding)
             continue
         method, given = found
-        report.judged += [method.id, *(f"{method.id}: {name}" for name in call.query)]
+        report.judged += [method.name, *(f"{method.name}: {name}" for name in call.query)]
         report.findings += _query(method, call.query)
-        values = Values(method.package, method.id, report, whole=call.http_method != "PATCH")
+        # A patch has what it changes, not all that is required.
+        values = Values(method.package, method.name, report, whole=call.http_method != "PATCH", sent=True)
         for word, value in given.items():
             values.limits(value, method.limits.get(word, {}), word)
         _body(method, call, values)
@@ -61,28 +62,30 @@ def problems(call: Call) -> list[str]:
 def _query(method: Method, query: Mapping[str, str]) -> Iterator[Finding]:
     for name, value in query.items():
         if name not in method.query:
-            yield Finding(f"{method.id}: {name}", "query", "is not a parameter of the query")
+            yield Finding(f"{method.name}: {name}", "query", "is not a parameter of the query")
             continue
         form = _TEXTS.get(method.query[name][0])
         if form and not re.fullmatch(form, value):
-            yield Finding(f"{method.id}: {name}", "type", f"{value!r} is not of type {method.query[name][0]}")
+            yield Finding(
+                f"{method.name}: {name}", "type", f"{value!r} is not of type {method.query[name][0]}"
+            )
     for name, (_, needed) in method.query.items():
         if needed and name not in query:
-            yield Finding(f"{method.id}: {name}", "required", "is missing in the query")
+            yield Finding(f"{method.name}: {name}", "required", "is missing in the query")
     wanted, sent = VERSIONS.get(method.package), query.get("api-version")
     if sent is not None and not re.fullmatch(r"\d{4}-\d\d-\d\d(-preview)?", sent):
-        yield Finding(f"{method.id}: api-version", "api-version", f"{sent!r} is none")
+        yield Finding(f"{method.name}: api-version", "api-version", f"{sent!r} is none")
     elif sent is not None and wanted not in (None, sent):
-        yield Finding(f"{method.id}: api-version", "api-version", f"{sent} is not {wanted}")
+        yield Finding(f"{method.name}: api-version", "api-version", f"{sent} is not {wanted}")
 
 
 def _body(method: Method, call: Call, values: Values) -> None:
     if not method.body:
         if call.body:
             values.wrong("", "body", "takes no body")
-    elif call.body is None:
+    elif call.body is None and call.http_method in ("PUT", "PATCH"):
         values.wrong("", "body", f"a {method.body} is missing")
-    else:
+    elif call.body is not None:
         _no_placeholder(call.body, values)
         values.value(call.body, Schema(kind="object", model=method.body), "")
 

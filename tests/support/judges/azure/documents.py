@@ -45,6 +45,11 @@ class Method:
     limits: Mapping[str, Mapping[str, Any]]
 
     @property
+    def name(self) -> str:
+        """Its id as the client names what makes the request: `online_endpoints_create_or_update`."""
+        return self.id.replace(".", "_").lstrip("_")
+
+    @property
     def words(self) -> list[str]:
         """The words of its path."""
         return _WORDS.findall(self.path)

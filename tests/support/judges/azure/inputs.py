@@ -88,12 +88,15 @@ class _Shaped:
         return value
 
     def _object(self, value: Mapping[str, Any], schema: Schema, at: str) -> dict[str, Any]:
-        named = {self._name(key, at): (key, item) for key, item in value.items()}
-        fields = fields_of(self._twin.package, schema, {name: item for name, (_, item) in named.items()})
+        kinds = {self._name(key, at): item for key, item in value.items()}
+        fields = fields_of(self._twin.package, schema, kinds)
         below = self._below(fields)
+        # Azure's names know no case: azure-native has `keyVaultUri` where the API has `keyvaulturi`.
+        cased = {name.lower(): name for name in (*below, *fields)}
         shaped: dict[str, Any] = {}
-        for name, (key, item) in named.items():
-            here = f"{at}.{key}" if at else key
+        for key, item in value.items():
+            name, here = self._name(key, at), f"{at}.{key}" if at else key
+            name = name if name in fields else cased.get(name.lower(), name)
             own = fields.get(name)
             if name in below and (own is None or own.read_only) and _PLACE not in value:
                 inner = shaped.setdefault(_PLACE, {})

@@ -68,6 +68,8 @@ _MONITOR = "azure/mgmt/monitor"
 
 PACKAGES: Mapping[str, Package] = {
     "machinelearning": Package("azure-ai-ml", "azure/ai/ml/_restclient/arm_ml_service"),
+    # What Azure ML's own service of runs answers: their details and where their logs are.
+    "history": Package("azure-ai-ml", "azure/ai/ml/_restclient/runhistory"),
     "insights": Package("azure-mgmt-applicationinsights", "azure/mgmt/applicationinsights/v2020_02_02"),
     "workbooks": Package("azure-mgmt-applicationinsights", "azure/mgmt/applicationinsights/v2023_06_01"),
     "authorization": Package("azure-mgmt-authorization", "azure/mgmt/authorization/v2022_04_01"),

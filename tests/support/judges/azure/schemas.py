@@ -16,7 +16,14 @@ from typing import Any
 from support.judges.azure.packages import PACKAGES, Package
 
 ANYTHING = "any"
-_PLAIN = {"str": "string", "int": "integer", "float": "number", "bool": "boolean", "bytes": "string"}
+_PLAIN = {
+    "str": "string",
+    "bytes": "string",
+    "int": "integer",
+    "float": "number",
+    "decimal.Decimal": "number",
+    "bool": "boolean",
+}
 _TIMES = {
     "datetime.datetime": "date-time",
     "datetime.date": "date",

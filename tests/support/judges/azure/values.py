@@ -25,13 +25,17 @@ _FORMS = {
     "date-time": r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?",
     "date": r"\d{4}-\d\d-\d\d",
 }
+# What the service says of every resource.
+_ENVELOPE = frozenset({"id", "name", "type", "systemData"})
 _ID = re.compile(r"/subscriptions/[^/]+/(resourceGroups|providers)/.+", re.IGNORECASE)
 
 
 class Values:
     """What is said of the values of one body."""
 
-    def __init__(self, package: str, name: str, report: Report, *, whole: bool = True) -> None:
+    def __init__(
+        self, package: str, name: str, report: Report, *, whole: bool = True, sent: bool = False
+    ) -> None:
         """Judge by the models of a client.
 
         Args:
@@ -39,11 +43,13 @@ class Values:
             name: What stands before each path.
             report: Where it is said.
             whole: Whether all that is required must be there; a patch has what it changes.
+            sent: Whether it is a request: who changes a resource sends back what names it.
         """
         self._package = package
         self._name = name
         self._report = report
         self._whole = whole
+        self._sent = sent
 
     def value(self, value: Any, schema: Schema, at: str) -> None:
         """Judge a value."""
@@ -109,7 +115,7 @@ class Values:
             if key not in fields:
                 self._judged(here, item)
                 self.wrong(here, "unknown", f"{schema.model or 'the model'} has no {key}")
-            elif fields[key].read_only:
+            elif fields[key].read_only and not (self._sent and (key in _ENVELOPE or item is None)):
                 self._judged(here, item)
                 self.wrong(here, "read-only", "only the service sets it")
             else:

@@ -1,0 +1,427 @@
+"""Azure's REST APIs with azure-core and azure-identity: one typed door, retries, and Azure's errors in words.
+
+Retries follow https://learn.microsoft.com/azure/architecture/best-practices/retry-service-specific and the
+`Retry-After` of https://learn.microsoft.com/azure/azure-resource-manager/management/request-limits-and-throttling.
+"""
+
+import functools
+import importlib
+import json
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final, cast
+
+from mlcloud.provider.errors import ResourceError
+
+# The API of Azure Machine Learning that azure-native speaks, too.
+ML_VERSION: Final = "2025-12-01"
+MANAGEMENT: Final = "https://management.azure.com/.default"
+# What tokens for the data plane of Azure ML are for: run history, and predictions
+# (https://learn.microsoft.com/azure/machine-learning/how-to-authenticate-online-endpoint).
+MACHINE_LEARNING: Final = "https://ml.azure.com/.default"
+_ATTEMPTS: Final = 8
+_FIRST_PAUSE_S: Final = 0.1
+_LONGEST_PAUSE_S: Final = 20.0
+_CONNECT_TIMEOUT_S: Final = 10.0
+_READ_TIMEOUT_S: Final = 120.0
+_BUSY: Final = 429
+_RETRYABLE: Final = frozenset({408, _BUSY, 500, 502, 503, 504})
+_DENIED: Final = 403
+_UNAUTHENTICATED: Final = 401
+_MISSING: Final = 404
+_MULTIPLE_CHOICES: Final = 300
+# Addresses of one's own, for private access and tests: MANAGEMENT, BLOB, REGISTRY.
+_OVERRIDE: Final = "MLCLOUD_AZURE_ENDPOINT_"
+_LOG_IN: Final = (
+    "log in (`az login`), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or "
+    "AZURE_FEDERATED_TOKEN_FILE. `az account get-access-token` shows whether they work."
+)
+
+
+class AzureError(ResourceError):
+    """Azure refused a call.
+
+    Attributes:
+        status: the HTTP status.
+        code: Azure's code of the error (`ResourceNotFound`), empty where the service gives none.
+        reason: Azure's own message.
+    """
+
+    def __init__(self, operation: str, status: int, code: str, reason: str) -> None:
+        hint = ""
+        if status == _DENIED:
+            hint = " The credentials in use may not do this: give them the role that the stack's guide names."
+        elif status == _UNAUTHENTICATED:
+            hint = (
+                " The credentials have expired: log in again (`az login`), and run the update again; it "
+                "goes on from here."
+            )
+        super().__init__(f"Azure refused {operation}: {reason} ({code or status}).{hint}")
+        self.status = status
+        self.code = code
+        self.reason = reason
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether the thing asked for is not there."""
+        return self.status == _MISSING
+
+
+class LostError(ResourceError):
+    """No answer came, and whether the call was carried out is not known."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """An answer to a call that went well.
+
+    Attributes:
+        method: of the call, such as `PUT`.
+        url: the address that was asked, with its query.
+        status: the HTTP status, 200 to 299.
+        headers: names in lower case.
+        content: as it came.
+    """
+
+    method: str
+    url: str
+    status: int
+    headers: Mapping[str, str]
+    content: bytes
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The content as an object; empty where it is none."""
+        return _object(self.content)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Call:
+    method: str
+    url: str
+    parameters: Mapping[str, object] = field(default_factory=dict[str, object])
+    headers: Mapping[str, str] = field(default_factory=dict[str, str])
+    body: Mapping[str, Any] | None = None
+    form: Mapping[str, str] | None = None
+    scope: str | None = MANAGEMENT
+
+    @property
+    def operation(self) -> str:
+        """The call for people."""
+        return f"{self.method} {self.url.partition('?')[0]}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Got:
+    answer: Answer
+    retry_after_s: float | None
+
+
+class Clients:
+    """Azure's APIs for one subscription, by the default credentials.
+
+    azure-core and azure-identity are imported here and nowhere else, when an operation starts. Every call
+    may be sent again after a lost answer, for what this provider makes has names of its own and Azure's PUT
+    of the same content changes nothing; `post` says what it does.
+    """
+
+    def __init__(self, subscription: str) -> None:
+        self.subscription = subscription
+        try:
+            self._core = cast(Any, importlib.import_module("azure.core"))
+            self._policies = cast(Any, importlib.import_module("azure.core.pipeline.policies"))
+            self._requests = cast(Any, importlib.import_module("azure.core.rest"))
+            self._errors = cast(Any, importlib.import_module("azure.core.exceptions"))
+            self._identity = cast(Any, importlib.import_module("azure.identity"))
+        except ImportError:
+            raise ResourceError(
+                "Resources of Azure need azure-core and azure-identity: install mlcloud with its extra, "
+                "`mlcloud[azure]`."
+            ) from None
+        self._lock = threading.Lock()
+        self._pipeline: Any = None
+        self._credential: Any = None
+
+    @property
+    def credential(self) -> Any:
+        """The default credentials, found when they are first asked for a token."""
+        with self._lock:
+            if self._credential is None:
+                self._credential = self._identity.DefaultAzureCredential()
+            return self._credential
+
+    def token(self, scope: str) -> str:
+        """An Entra token; azure-identity keeps it until shortly before it expires.
+
+        Args:
+            scope: what it is for, such as `MANAGEMENT`.
+
+        Raises:
+            ResourceError: the credentials give none.
+        """
+        try:
+            return str(self.credential.get_token(scope).token)
+        except self._errors.ClientAuthenticationError as error:
+            raise ResourceError(
+                f"The Azure credentials cannot be used: {_first_line(error)} Run the update again with "
+                f"others; it goes on from here: {_LOG_IN}"
+            ) from None
+
+    def workspace(self, resource_group: str, workspace: str) -> str:
+        """The path of a workspace, which is also its id."""
+        return (
+            f"/subscriptions/{self.subscription}/resourceGroups/{resource_group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{workspace}"
+        )
+
+    def get(
+        self,
+        path: str,
+        *,
+        version: str | None = ML_VERSION,
+        scope: str | None = MANAGEMENT,
+        parameters: Mapping[str, object] | None = None,
+    ) -> dict[str, Any]:
+        """Read something.
+
+        Args:
+            path: of Azure Resource Manager (`/subscriptions/...`), or a whole address.
+            version: of the API; None where the address has it.
+            scope: what the token is for; None sends none.
+            parameters: of the query, as the API reference names them; None is left out.
+
+        Raises:
+            AzureError: Azure refused it.
+            ResourceError: it could not be asked.
+        """
+        return self.ask(path, version=version, scope=scope, parameters=parameters).body
+
+    def ask(
+        self,
+        path: str,
+        *,
+        version: str | None = ML_VERSION,
+        scope: str | None = MANAGEMENT,
+        parameters: Mapping[str, object] | None = None,
+    ) -> Answer:
+        """Read something, with its headers; as `get`."""
+        call = _Call(method="GET", url=url(path), parameters=_query(version, parameters), scope=scope)
+        return self._repeat(call)
+
+    def find(
+        self, path: str, *, version: str | None = ML_VERSION, parameters: Mapping[str, object] | None = None
+    ) -> dict[str, Any] | None:
+        """Read something; None when there is none."""
+        try:
+            return self.get(path, version=version, parameters=parameters)
+        except AzureError as error:
+            if error.is_missing:
+                return None
+            raise
+
+    def put(self, path: str, body: Mapping[str, Any], *, version: str = ML_VERSION) -> Answer:
+        """Make or change something; the same again changes nothing. `operations.finish` waits for its end."""
+        return self._repeat(_Call(method="PUT", url=url(path), parameters=_query(version), body=body))
+
+    def patch(self, path: str, body: Mapping[str, Any], *, version: str = ML_VERSION) -> Answer:
+        """Set what the body has; the same again changes nothing."""
+        return self._repeat(_Call(method="PATCH", url=url(path), parameters=_query(version), body=body))
+
+    def delete(self, path: str, *, version: str = ML_VERSION) -> Answer | None:
+        """Delete something; None where it is gone already."""
+        try:
+            return self._repeat(_Call(method="DELETE", url=url(path), parameters=_query(version)))
+        except AzureError as error:
+            if error.is_missing:
+                return None
+            raise
+
+    def post(
+        self,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        *,
+        version: str | None = ML_VERSION,
+        scope: str | None = MANAGEMENT,
+        headers: Mapping[str, str] | None = None,
+        form: Mapping[str, str] | None = None,
+        repeat: bool = False,
+        attempts: int = _ATTEMPTS,
+    ) -> Answer:
+        """Ask for an action.
+
+        Args:
+            path: as `get` takes it.
+            body: as the API reference names it; None sends none.
+            version: of the API; None where the address has it or needs none.
+            scope: what the token is for; None sends none.
+            headers: more of them.
+            form: a body as a form instead.
+            repeat: a second time changes nothing, so it may be sent again blindly. Else it is sent again only
+                where Azure says that it has not begun.
+            attempts: how often it is tried at most.
+
+        Raises:
+            AzureError: Azure refused it.
+            LostError: whether it was carried out is not known.
+        """
+        call = _Call(
+            method="POST",
+            url=url(path),
+            parameters=_query(version),
+            headers=headers or {},
+            body=body,
+            form=form,
+            scope=scope,
+        )
+        return self._repeat(call, attempts, blindly=repeat)
+
+    def pages(
+        self, path: str, *, version: str = ML_VERSION, parameters: Mapping[str, object] | None = None
+    ) -> Iterator[dict[str, Any]]:
+        """All items of a list that comes in pages (`value`, `nextLink`)."""
+        answer = self.get(path, version=version, parameters=parameters)
+        while True:
+            yield from cast("list[dict[str, Any]]", answer.get("value", []))
+            following = answer.get("nextLink")
+            if not following:
+                return
+            answer = self.get(str(following), version=None)
+
+    # One call, again and again
+
+    def _repeat(self, call: _Call, attempts: int = _ATTEMPTS, *, blindly: bool = True) -> Answer:
+        pause_s = _FIRST_PAUSE_S
+        for attempt in range(1, attempts + 1):
+            got, lost = self._send(call)
+            if got is not None and got.answer.status < _MULTIPLE_CHOICES:
+                return got.answer
+            if got is not None and got.answer.status not in _RETRYABLE:
+                raise _refusal(call.operation, got.answer)
+            # Too many requests: Azure says that it has not begun. Everything else may have been carried out.
+            if not blindly and (got is None or got.answer.status != _BUSY):
+                said = lost if got is None else str(_refusal(call.operation, got.answer))
+                raise LostError(
+                    f"Azure gave no answer to {call.operation}, which may have been carried out: {said}"
+                )
+            if attempt == attempts:
+                if got is not None:
+                    raise _refusal(call.operation, got.answer)
+                raise ResourceError(f"Azure could not be asked ({call.operation}): {lost}")
+            after_s = None if got is None else got.retry_after_s
+            # Half of it at random, so that several that were refused together do not come back together.
+            time.sleep(min(after_s or pause_s * random.uniform(0.5, 1.0), _LONGEST_PAUSE_S))  # noqa: S311
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
+        raise AssertionError(call)
+
+    def _send(self, call: _Call) -> tuple[_Got | None, str]:
+        """One try: the answer, or why there is none."""
+        headers = dict(call.headers)
+        if call.scope is not None:
+            headers["Authorization"] = f"Bearer {self.token(call.scope)}"
+        request = self._requests.HttpRequest(
+            call.method,
+            call.url,
+            params={name: str(value) for name, value in call.parameters.items() if value is not None},
+            headers=headers,
+            json=call.body,
+            data=call.form,
+        )
+        try:
+            response: Any = self._connection().send_request(
+                request, connection_timeout=_CONNECT_TIMEOUT_S, read_timeout=_READ_TIMEOUT_S
+            )
+            content = cast(bytes, response.read())
+        except self._errors.AzureError as error:
+            return None, _first_line(error)
+        told = {str(name).lower(): str(value) for name, value in response.headers.items()}
+        answer = Answer(
+            method=call.method,
+            url=str(response.request.url),
+            status=int(response.status_code),
+            headers=told,
+            content=content,
+        )
+        return _Got(answer=answer, retry_after_s=retry_after_s(answer)), ""
+
+    def _connection(self) -> Any:
+        """azure-core's pipeline: no retries and redirects of its own, for those are ours to decide."""
+        with self._lock:
+            if self._pipeline is None:
+                policies = [self._policies.RequestIdPolicy(), self._policies.UserAgentPolicy("mlcloud")]
+                self._pipeline = self._core.PipelineClient("", policies=policies)
+            return self._pipeline
+
+
+@functools.cache
+def clients_in(subscription: str) -> Clients:
+    """Azure's APIs for a subscription: one for the process."""
+    return Clients(subscription)
+
+
+def url(path: str) -> str:
+    """The address of a path of Azure Resource Manager; a whole address is one already."""
+    return path if path.startswith("https://") else f"{endpoint('management', 'management.azure.com')}{path}"
+
+
+def endpoint(service: str, host: str) -> str:
+    """The address of a service, without a slash at the end.
+
+    Args:
+        service: `management`, `blob` or `registry`.
+        host: its public name.
+
+    Raises:
+        ResourceError: the variable that names another is no `https://` address: tokens would go in the clear.
+    """
+    variable = f"{_OVERRIDE}{service.upper()}"
+    override = os.environ.get(variable)
+    if override and not override.startswith("https://"):
+        raise ResourceError(f"{variable}: {override!r} does not begin with https://.")
+    return override.rstrip("/") if override else f"https://{host}"
+
+
+def retry_after_s(answer: Answer) -> float | None:
+    """Seconds after which Azure wants to be asked again; None where it does not say."""
+    after = answer.headers.get("retry-after", "")
+    return float(after) if after.isdigit() else None
+
+
+def short_name(name: str) -> str:
+    """The last part of a resource's id."""
+    return name.rsplit("/", 1)[-1]
+
+
+def _query(version: str | None, more: Mapping[str, object] | None = None) -> dict[str, object]:
+    found = dict(more or {})
+    return found if version is None else {"api-version": version, **found}
+
+
+def _object(content: bytes) -> dict[str, Any]:
+    if not content:
+        return {}
+    try:
+        found: object = json.loads(content)
+    except ValueError:
+        raise ResourceError(f"Azure's answer is not JSON: {content[:200]!r}") from None
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+def _first_line(error: object) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _refusal(operation: str, answer: Answer) -> AzureError:
+    """Azure Resource Manager and Azure ML tell one `error`, the registry a list of `errors`."""
+    try:
+        told: Any = json.loads(answer.content)
+        found: Any = told["errors"][0] if "errors" in told else told.get("error", told)
+        details = cast("dict[str, Any]", found)
+        reason, code = str(details["message"]), str(details.get("code", ""))
+    except (ValueError, LookupError, TypeError, AttributeError):
+        reason, code = answer.content.decode(errors="replace")[:200] or "no reason", ""
+    return AzureError(operation, answer.status, code, reason.strip().rstrip("."))
