@@ -15,12 +15,14 @@ from support.markdown import ROOT
 from support.policy import Break, Records, entries
 from support.policy_aws_breaks import BREAKS as AWS_BREAKS
 from support.policy_aws_records import GOOD as AWS_GOOD
+from support.policy_azure_breaks import BREAKS as AZURE_BREAKS
+from support.policy_azure_records import GOOD as AZURE_GOOD
 from support.policy_gcp_breaks import BREAKS as GCP_BREAKS
 from support.policy_gcp_records import GOOD as GCP_GOOD
 from support.stack_plan import plan_of
 
-GOOD: dict[str, Records] = {"aws": AWS_GOOD, "gcp": GCP_GOOD}
-BREAKS: dict[str, list[Break]] = {"aws": AWS_BREAKS, "gcp": GCP_BREAKS}
+GOOD: dict[str, Records] = {"aws": AWS_GOOD, "gcp": GCP_GOOD, "azure": AZURE_GOOD}
+BREAKS: dict[str, list[Break]] = {"aws": AWS_BREAKS, "gcp": GCP_BREAKS, "azure": AZURE_BREAKS}
 CASES = [(cloud, one) for cloud, listed in BREAKS.items() for one in listed]
 PROPERTIES = [(cloud, one) for cloud, one in CASES if one.is_a_property and not one.literal]
 # What a preview cannot tell, because the run that trains the model comes first.
