@@ -2,8 +2,8 @@
 
 Which requests to Azure ML there are and what they may hold is that client's word: a request that it has not,
 or with a body that breaks its model, is refused and remembered. What Azure does with them is in the files
-beside: jobs, operations; Blob Storage and the registry as far as they are asked. It also serves Azure's own
-client, over TLS, as tokens demand.
+beside: jobs, endpoints, alerts, deleted names, operations; Blob Storage and the registry as far as they are
+asked. It also serves Azure's own client, over TLS, as tokens demand.
 
 It can be told to fail: `refuse` answers an error, `lose` carries the call out and closes the connection
 without an answer, `drop` closes it before, `slow` waits first.
@@ -28,10 +28,13 @@ from support.judges.azure.calls import Call, judge, problems, route
 from support.judges.report import Report
 from support.provider_azure_answers import Answer, RefusedCall, Request
 from support.provider_azure_certificate import certificate_in
+from support.provider_azure_endpoints import Endpoints
 from support.provider_azure_jobs import Jobs
+from support.provider_azure_names import Names
 from support.provider_azure_operations import Operations
 from support.provider_azure_registry import Registry
 from support.provider_azure_storage import PLACE, Storage
+from support.provider_azure_watching import Watching
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 GROUP = "churn-dev"
@@ -90,9 +93,13 @@ class Cloud:
         self.storage = Storage()
         self.jobs = Jobs(self.storage, self.operations, lambda: self.url)
         self.registry = Registry()
+        self.endpoints = Endpoints(self.operations, lambda: self.url)
+        self.watching = Watching(lambda: self.url)
+        self.names = Names(lambda: self.url)
         self._handlers: dict[str, Callable[[Any], Any]] = {}
         self._others: list[_Other] = []
-        for part in (self.operations, self.storage, self.jobs, self.registry):
+        parts = (self.operations, self.storage, self.jobs, self.registry)
+        for part in (*parts, self.endpoints, self.watching, self.names):
             self._take(part.handlers())
         self._trusted, context = certificate_in(self.folder)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))

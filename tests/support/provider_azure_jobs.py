@@ -15,6 +15,7 @@ COMPLETED = {**RUNNING, "status": "Completed", "endTimeUtc": "2026-01-01T00:00:4
 CANCEL_REQUESTED = {**RUNNING, "status": "CancelRequested"}
 CANCELED = {**COMPLETED, "status": "Canceled"}
 _ENDED = ("Completed", "Failed", "Canceled")
+_PAGE = 2
 LOG = "user_logs/std_log.txt"
 
 
@@ -129,7 +130,12 @@ class Jobs:
             for job in self.all.values()
             if tag is None or tag in job.content["properties"].get("tags", {})
         ]
-        return {"value": [self._now(job) for job in jobs]}
+        start = int(request.query.get("$skip") or 0)
+        page: dict[str, Any] = {"value": [self._now(job) for job in jobs[start : start + _PAGE]]}
+        if len(jobs) > start + _PAGE:
+            more = f"api-version={request.query['api-version']}&$skip={start + _PAGE}"
+            page["nextLink"] = f"{self._url()}{request.path}?{more}{f'&tag={tag}' if tag else ''}"
+        return page
 
     def _cancel(self, request: Any) -> Answer:
         job = self._named(request.given["id"])

@@ -1,4 +1,4 @@
-"""The command `train` with data and model in object storage, as a job on AWS Batch or Vertex AI runs it."""
+"""The command `train` with data and model in object storage, as a job of a cloud without mounts runs it."""
 
 import io
 import json
@@ -173,6 +173,15 @@ def test_a_model_folder_of_vertex_that_is_mounted_is_written_as_a_folder(tmp_pat
         ({"AWS_BATCH_JOB_NODE_INDEX": "0", "AWS_BATCH_JOB_MAIN_NODE_INDEX": "0"}, True),
         ({"AWS_BATCH_JOB_NODE_INDEX": "1", "AWS_BATCH_JOB_MAIN_NODE_INDEX": "0"}, False),
         ({"AWS_BATCH_JOB_NODE_INDEX": "1"}, False),
+        ({"AZUREML_RUN_ID": "run"}, True),
+        ({"AZUREML_RUN_ID": "run", "RANK": "0", "NODE_RANK": "0"}, True),
+        ({"AZUREML_RUN_ID": "run", "RANK": "1", "NODE_RANK": "1"}, False),
+        ({"AZUREML_RUN_ID": "run", "OMPI_COMM_WORLD_RANK": "2"}, False),
+        ({"AZUREML_RUN_ID": "run", "NODE_RANK": "1"}, False),
+        ({"AZUREML_RUN_ID": "run", "TF_CONFIG": '{"task": {"type": "worker", "index": 0}}'}, True),
+        ({"AZUREML_RUN_ID": "run", "TF_CONFIG": '{"task": {"type": "worker", "index": 1}}'}, False),
+        ({"AZUREML_RUN_ID": "run", "TF_CONFIG": '{"task": {"type": "ps", "index": 0}}'}, False),
+        ({"RANK": "1"}, True),
     ],
 )
 def test_of_several_hosts_the_first_trains(tmp_path, given, here):

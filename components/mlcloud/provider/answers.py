@@ -32,11 +32,12 @@ def check_response(inputs: struct_pb2.Struct, problems: Sequence[Problem]) -> pr
 
 
 def secret_outputs(resource: Resource[Any, Any], secret_inputs: frozenset[str]) -> frozenset[str]:
-    """Outputs that must stay secret: those named like a secret input, and those derived from one."""
+    """Outputs that must stay secret: by themselves, named like a secret input, or derived from one."""
     return frozenset(
         field.wire
         for field in fields_of(resource.definition.outputs)
-        if field.wire in secret_inputs
+        if field.options.secret
+        or field.wire in secret_inputs
         or any(wire_name(name) in secret_inputs for name in field.options.derived_from)
     )
 

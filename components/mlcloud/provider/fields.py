@@ -28,12 +28,14 @@ class Options:
         check: looks at a known value; returns what is wrong with it, or None.
         stable: an output that an update never changes.
         derived_from: inputs (Python names) whose secrecy this output inherits, besides its namesake's.
+        secret: an output that is a secret whatever the inputs are.
     """
 
     replace: bool = False
     check: Check | None = None
     stable: bool = False
     derived_from: tuple[str, ...] = ()
+    secret: bool = False
 
 
 def options(
@@ -42,9 +44,14 @@ def options(
     check: Check | None = None,
     stable: bool = False,
     derived_from: tuple[str, ...] = (),
+    secret: bool = False,
 ) -> dict[str, Options]:
     """Metadata of a dataclass field: `field(metadata=options(replace=True))`."""
-    return {_OPTIONS: Options(replace=replace, check=check, stable=stable, derived_from=derived_from)}
+    return {
+        _OPTIONS: Options(
+            replace=replace, check=check, stable=stable, derived_from=derived_from, secret=secret
+        )
+    }
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

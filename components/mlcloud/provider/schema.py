@@ -45,6 +45,8 @@ def _properties(record: type, module: str, types: dict[str, Any]) -> tuple[dict[
             described["description"] = field.description
         if field.options.replace:
             described["willReplaceOnChanges"] = True
+        if field.options.secret:
+            described["secret"] = True
         properties[field.wire] = described
         if field.required:
             required.append(field.wire)

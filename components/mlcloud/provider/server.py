@@ -28,10 +28,10 @@ MAX_MESSAGE_BYTES = 400 * 1024 * 1024
 
 def make_servicer(engine: Engine) -> Servicer:
     """The provider with all its resources."""
-    from mlcloud.provider import aws, gcp, local
+    from mlcloud.provider import aws, azure, gcp, local
 
     # A cloud's SDK is imported when one of its resources is first changed, not here.
-    resources = [*local.resources(), *aws.resources(), *gcp.resources()]
+    resources = [*local.resources(), *aws.resources(), *gcp.resources(), *azure.resources()]
     return Servicer(NAME, version("mlcloud"), resources, engine)
 
 

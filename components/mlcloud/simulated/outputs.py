@@ -1,7 +1,7 @@
 """What a simulated resource gives out: its inputs, and the computed properties that its SDK declares."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from mlcloud.embedded import values
 from mlcloud.embedded.assets import without_content
@@ -47,6 +47,11 @@ def simulated(
             told = cloud.computed(name, facts, given, templates.render)
             outputs[name] = _empty(member) if told is None else told
     templates.known.update({name: value for name, value in outputs.items() if name not in templates.known})
+    for path, template in looks.outputs.items():
+        owner, _, member = path.partition(".")
+        if member:
+            others = cast("Properties", outputs[owner])
+            outputs[owner] = {**others, member: templates.render(template)}
     return templates.render(looks.id), outputs
 
 

@@ -14,6 +14,7 @@ from mlcloud.provider.aws.endpoint_inputs import DEFAULT_TIMEOUT_S, EndpointInpu
 from mlcloud.provider.aws.endpoint_seen import UNPROVEN, illness, outputs_of
 from mlcloud.provider.errors import Problem, Unhealthy
 from mlcloud.provider.resource import Context, Resource
+from mlcloud.provider.rollout import two_ways
 
 
 class Endpoint(
@@ -30,10 +31,8 @@ class Endpoint(
     def check(self, old: EndpointInputs | None, new: EndpointInputs) -> list[Problem]:
         """One way to move traffic, and time enough for it."""
         del old
-        problems: list[Problem] = []
-        if new.canary_percent is not None and new.linear_step_percent is not None:
-            reason = "`canaryPercent` and `linearStepPercent` are two ways to move traffic: give one."
-            problems.append(Problem(path="linearStepPercent", reason=reason))
+        both = two_ways(new.canary_percent, new.linear_step_percent)
+        problems = [] if both is None else [both]
         moves = 1 if new.canary_percent is None else 2
         if new.linear_step_percent is not None:
             moves = -(-100 // new.linear_step_percent)

@@ -1,15 +1,13 @@
 """Whose an endpoint is that is there before this stack's state knows of it."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from mlcloud.provider.aws.clients import Clients
 from mlcloud.provider.aws.endpoint_inputs import EndpointInputs
 from mlcloud.provider.aws.endpoint_revision import own_prefix
 from mlcloud.provider.errors import ResourceError
-
-# What tells stacks apart; every other tag may change between an interrupted update and the next.
-_OWNER_TAGS: Final = ("mlcloud-project", "mlcloud-stack")
+from mlcloud.provider.owner import owner_of
 
 
 def demand_own(clients: Clients, new: EndpointInputs, found: Mapping[str, Any]) -> None:
@@ -34,7 +32,7 @@ def _foreign(clients: Clients, new: EndpointInputs, found: Mapping[str, Any]) ->
     config = str(found["EndpointConfigName"])
     if not config.startswith(own_prefix(new.name)):
         return f"runs the configuration {config}"
-    wanted = {key: new.tags[key] for key in _OWNER_TAGS if key in new.tags}
+    wanted = owner_of(new.tags)
     if not wanted:
         return None
     tags = {

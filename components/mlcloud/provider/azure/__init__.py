@@ -8,4 +8,18 @@ if TYPE_CHECKING:
 
 def resources() -> "list[Resource[Any, Any]]":
     """One of each kind. None of them imports azure-core before an operation needs it."""
-    return []
+    from mlcloud.provider.azure.blob import AzureBlob
+    from mlcloud.provider.azure.fresh_names import AzureFreshNames
+    from mlcloud.provider.azure.registry_login import AzureRegistryLogin
+    from mlcloud.provider.azure.traffic import AzureTraffic
+    from mlcloud.provider.azure.training_run import AzureTrainingRun
+    from mlcloud.provider.azure.unique_name import AzureUniqueName
+
+    return [
+        AzureTrainingRun(),
+        AzureTraffic(),
+        AzureFreshNames(),
+        AzureUniqueName(),
+        AzureRegistryLogin(),
+        AzureBlob(),
+    ]

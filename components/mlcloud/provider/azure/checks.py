@@ -53,6 +53,13 @@ def workspace(value: str) -> str | None:
     return f'"{value}" is not a workspace: 3 to 33 of letters, digits, - and _, no sign first.'
 
 
+def vault(value: str) -> str | None:
+    """The name of a key vault."""
+    if re.fullmatch(r"[A-Za-z](?!.*--)[A-Za-z0-9-]{1,22}[A-Za-z0-9]", value):
+        return None
+    return f'"{value}" is not a vault: 3 to 24 of letters, digits and -, a letter first, no - at the end.'
+
+
 def region(value: str) -> str | None:
     """A region's short name."""
     if re.fullmatch(r"[a-z][a-z0-9]{2,40}", value):

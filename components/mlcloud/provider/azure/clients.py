@@ -23,6 +23,9 @@ MANAGEMENT: Final = "https://management.azure.com/.default"
 # What tokens for the data plane of Azure ML are for: run history, and predictions
 # (https://learn.microsoft.com/azure/machine-learning/how-to-authenticate-online-endpoint).
 MACHINE_LEARNING: Final = "https://ml.azure.com/.default"
+STORAGE: Final = "https://storage.azure.com/.default"
+# What the exchange for a registry's own token asks for.
+REGISTRY: Final = "https://containerregistry.azure.net/.default"
 _ATTEMPTS: Final = 8
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 20.0
@@ -122,14 +125,14 @@ class _Got:
 
 
 class Clients:
-    """Azure's APIs for one subscription, by the default credentials.
+    """Azure's APIs by the default credentials; a subscription is what paths of Azure Resource Manager name.
 
     azure-core and azure-identity are imported here and nowhere else, when an operation starts. Every call
     may be sent again after a lost answer, for what this provider makes has names of its own and Azure's PUT
     of the same content changes nothing; `post` says what it does.
     """
 
-    def __init__(self, subscription: str) -> None:
+    def __init__(self, subscription: str = "") -> None:
         self.subscription = subscription
         try:
             self._core = cast(Any, importlib.import_module("azure.core"))
@@ -167,7 +170,7 @@ class Clients:
             return str(self.credential.get_token(scope).token)
         except self._errors.ClientAuthenticationError as error:
             raise ResourceError(
-                f"The Azure credentials cannot be used: {_first_line(error)} Run the update again with "
+                f"The Azure credentials cannot be used: {first_line(error)} Run the update again with "
                 f"others; it goes on from here: {_LOG_IN}"
             ) from None
 
@@ -206,10 +209,17 @@ class Clients:
         *,
         version: str | None = ML_VERSION,
         scope: str | None = MANAGEMENT,
+        headers: Mapping[str, str] | None = None,
         parameters: Mapping[str, object] | None = None,
     ) -> Answer:
-        """Read something, with its headers; as `get`."""
-        call = _Call(method="GET", url=url(path), parameters=_query(version, parameters), scope=scope)
+        """Read something, with the answer's headers; as `get`."""
+        call = _Call(
+            method="GET",
+            url=url(path),
+            parameters=_query(version, parameters),
+            headers=headers or {},
+            scope=scope,
+        )
         return self._repeat(call)
 
     def find(
@@ -337,7 +347,7 @@ class Clients:
             )
             content = cast(bytes, response.read())
         except self._errors.AzureError as error:
-            return None, _first_line(error)
+            return None, first_line(error)
         told = {str(name).lower(): str(value) for name, value in response.headers.items()}
         answer = Answer(
             method=call.method,
@@ -358,8 +368,8 @@ class Clients:
 
 
 @functools.cache
-def clients_in(subscription: str) -> Clients:
-    """Azure's APIs for a subscription: one for the process."""
+def clients_in(subscription: str = "") -> Clients:
+    """Azure's APIs for a subscription, or for services that belong to none: one for the process."""
     return Clients(subscription)
 
 
@@ -411,7 +421,8 @@ def _object(content: bytes) -> dict[str, Any]:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
-def _first_line(error: object) -> str:
+def first_line(error: object) -> str:
+    """What an error says first: the rest is for those who mend libraries."""
     return next(iter(str(error).splitlines()), type(error).__name__)
 
 

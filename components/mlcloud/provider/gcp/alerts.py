@@ -5,16 +5,11 @@
 `monitoring.alertViewer` is enough.
 """
 
-import time
 from collections.abc import Sequence
 from typing import Any, Final, cast
 
-from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.gcp.clients import Clients, short_name
-from mlcloud.provider.resource import Context
 
-# Conditions are evaluated about twice a minute.
-_POLL_S: Final = 10.0
 _OPEN: Final = "OPEN"
 
 
@@ -32,30 +27,3 @@ def open_alerts(clients: Clients, policies: Sequence[str]) -> dict[str, str]:
         if alert.get("state") == _OPEN and name in wanted:
             found[str(alert["name"])] = str(policy.get("displayName") or name)
     return found
-
-
-def watch(
-    context: Context, clients: Clients, policies: Sequence[str], known: dict[str, str], wait_s: float
-) -> None:
-    """Watch alerts for a time; without policies, wait for it.
-
-    Args:
-        context: says when to stop.
-        clients: Google's APIs.
-        policies: names of the alert policies.
-        known: alerts that were open before anything moved: they say nothing of the new version.
-        wait_s: seconds; the state is looked at once in any case.
-
-    Raises:
-        ResourceError: an alert was opened.
-        Cancelled: the engine asked to stop.
-    """
-    deadline = time.monotonic() + wait_s
-    while True:
-        opened = [name for alert, name in open_alerts(clients, policies).items() if alert not in known]
-        if opened:
-            raise ResourceError(f"the alert {', '.join(opened)} was opened")
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
-            return
-        context.pause(min(left_s, _POLL_S))

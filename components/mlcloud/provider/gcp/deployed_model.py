@@ -14,10 +14,10 @@ from mlcloud.provider.gcp import operations
 from mlcloud.provider.gcp.clients import Clients, GcpError, short_name
 from mlcloud.provider.gcp.model_deployment_inputs import METRICS, VertexModelDeploymentInputs
 from mlcloud.provider.resource import Context
+from mlcloud.provider.rollout import ALL, described
 
 # DeployedModel.id: 1 to 10 digits, ours to choose.
 ID_DIGITS: Final = 10
-_ALL: Final = 100
 _UNDEPLOY_LIMIT_S: Final = 1800.0
 _SETTLE_LIMIT_S: Final = 7200.0
 _PATCH_TRIES: Final = 5
@@ -153,7 +153,7 @@ def settle(context: Context, clients: Clients, name: str) -> None:
 def deploy(context: Context, clients: Clients, new: VertexModelDeploymentInputs, endpoint: Endpoint) -> None:
     """Start the wanted deployed model: with all traffic where nothing has any, with none beside another."""
     wanted = identifier(new)
-    traffic = {**endpoint.traffic, "0": 0} if endpoint.traffic else {"0": _ALL}
+    traffic = {**endpoint.traffic, "0": 0} if endpoint.traffic else {"0": ALL}
 
     def happened() -> dict[str, Any] | None:
         for operation in operations.open_on(clients, new.endpoint):
@@ -245,11 +245,6 @@ def undeploy(context: Context, clients: Clients, name: str, deployed: str, *, wa
     )
     if wait:
         operations.finish(context, clients, started, _UNDEPLOY_LIMIT_S, f"undeploying {deployed}")
-
-
-def described(traffic: Mapping[str, int]) -> str:
-    """A split of traffic in words."""
-    return ", ".join(f"{share} % to {key}" for key, share in traffic.items()) or "nothing to anybody"
 
 
 def _snake(name: str) -> str:

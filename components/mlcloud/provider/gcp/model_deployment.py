@@ -1,13 +1,12 @@
 """A model's deployment on an endpoint of Vertex AI, which changes by a new one beside it."""
 
 from collections.abc import Mapping
-from typing import Final
 
 from typing_extensions import override
 
 from mlcloud.provider.errors import Problem, ResourceError, Unhealthy
 from mlcloud.provider.gcp import deployed_model as deployed
-from mlcloud.provider.gcp import model_rollout as rollout
+from mlcloud.provider.gcp import model_rollout
 from mlcloud.provider.gcp.clients import Clients, clients_in, short_name
 from mlcloud.provider.gcp.deployed_model import Endpoint
 from mlcloud.provider.gcp.model_deployment_inputs import (
@@ -15,8 +14,7 @@ from mlcloud.provider.gcp.model_deployment_inputs import (
     VertexModelDeploymentOutputs,
 )
 from mlcloud.provider.resource import Context, Resource
-
-_ALL: Final = rollout.ALL
+from mlcloud.provider.rollout import ALL, DIFFERS, SERVING, described, two_ways
 
 
 class VertexModelDeployment(
@@ -36,10 +34,8 @@ class VertexModelDeployment(
     ) -> list[Problem]:
         """What belongs together."""
         del old
-        problems: list[Problem] = []
-        if new.canary_percent is not None and new.linear_step_percent is not None:
-            reason = "`canaryPercent` and `linearStepPercent` are two ways to move traffic: give one."
-            problems.append(Problem(path="linearStepPercent", reason=reason))
+        both = two_ways(new.canary_percent, new.linear_step_percent)
+        problems = [] if both is None else [both]
         if (new.accelerator_type is None) != (new.accelerator_count is None):
             missing = "acceleratorCount" if new.accelerator_count is None else "acceleratorType"
             reason = "`acceleratorType` and `acceleratorCount` belong together: give both, or none."
@@ -58,19 +54,21 @@ class VertexModelDeployment(
     ) -> Mapping[str, object]:
         """What serves when the update has succeeded."""
         wanted = deployed.identifier(new)
-        return {"deployed_model_id": wanted, "traffic": {wanted: _ALL}, "status": rollout.SERVING}
+        return {"deployed_model_id": wanted, "traffic": {wanted: ALL}, "status": SERVING}
 
     @override
     def drift(self, identifier: str, outputs: VertexModelDeploymentOutputs) -> list[str]:
         """A deployment that was last seen ill; what it is now, `read` asks."""
-        return [] if outputs.status == rollout.SERVING else ["status"]
+        return [] if outputs.status == SERVING else ["status"]
 
     @override
     def create(
         self, context: Context, new: VertexModelDeploymentInputs
     ) -> tuple[str, VertexModelDeploymentOutputs]:
         """Deploy it, or go on with what an interrupted update left."""
-        return rollout.identity(new), _run(context, clients_in(new.project, new.region), new, proven=False)
+        return model_rollout.identity(new), _run(
+            context, clients_in(new.project, new.region), new, proven=False
+        )
 
     @override
     def read(
@@ -86,9 +84,7 @@ class VertexModelDeployment(
         if endpoint is None or not endpoint.own(outputs.name):
             return None
         reason = _illness(endpoint, inputs)
-        seen = rollout.outputs(
-            clients, inputs, endpoint, rollout.SERVING if reason is None else rollout.DIFFERS
-        )
+        seen = model_rollout.outputs(clients, inputs, endpoint, SERVING if reason is None else DIFFERS)
         if reason is not None:
             raise Unhealthy(identifier, seen, [f"{reason} The next update mends it."])
         return seen
@@ -103,7 +99,7 @@ class VertexModelDeployment(
         new: VertexModelDeploymentInputs,
     ) -> VertexModelDeploymentOutputs:
         """Move the traffic to another version or machine; replicas and scaling change in place."""
-        same = outputs.status == rollout.SERVING and outputs.deployed_model_id == deployed.identifier(new)
+        same = outputs.status == SERVING and outputs.deployed_model_id == deployed.identifier(new)
         return _run(context, clients_in(new.project, new.region), new, proven=same)
 
     @override
@@ -119,7 +115,7 @@ class VertexModelDeployment(
         own = sorted(endpoint.own(outputs.name), key=lambda key: traffic.get(key, 0))
         if len(traffic) > 1 and not endpoint.strangers(outputs.name):
             # A move was broken off: nothing with traffic is undeployed unless it is the last.
-            deployed.move(clients, outputs.endpoint, {own[-1]: _ALL})
+            deployed.move(clients, outputs.endpoint, {own[-1]: ALL})
         for item in own:
             deployed.undeploy(context, clients, outputs.endpoint, item)
 
@@ -138,12 +134,12 @@ def _run(
             "or use another endpoint."
         )
     wanted = deployed.identifier(new)
-    if proven and endpoint.traffic == {wanted: _ALL}:
+    if proven and endpoint.traffic == {wanted: ALL}:
         deployed.mutate(context, clients, new, endpoint)
     else:
-        rollout.roll_out(context, clients, new, endpoint)
+        model_rollout.roll_out(context, clients, new, endpoint)
     _clear(context, clients, new)
-    return rollout.outputs(clients, new, deployed.expect(clients, new.endpoint), rollout.SERVING)
+    return model_rollout.outputs(clients, new, deployed.expect(clients, new.endpoint), SERVING)
 
 
 def _clear(context: Context, clients: Clients, new: VertexModelDeploymentInputs) -> None:
@@ -159,11 +155,11 @@ def _clear(context: Context, clients: Clients, new: VertexModelDeploymentInputs)
         try:
             deployed.undeploy(context, clients, new.endpoint, item)
         except ResourceError as error:
-            seen = rollout.outputs(clients, new, deployed.expect(clients, new.endpoint), rollout.DIFFERS)
+            seen = model_rollout.outputs(clients, new, deployed.expect(clients, new.endpoint), DIFFERS)
             told = (
                 f"{new.name} serves as declared; {new.name}-{item}, which it replaces, still costs: {error}"
             )
-            raise Unhealthy(rollout.identity(new), seen, [told]) from None
+            raise Unhealthy(model_rollout.identity(new), seen, [told]) from None
 
 
 def _illness(endpoint: Endpoint, inputs: VertexModelDeploymentInputs) -> str | None:
@@ -172,8 +168,8 @@ def _illness(endpoint: Endpoint, inputs: VertexModelDeploymentInputs) -> str | N
     name = short_name(inputs.endpoint)
     if wanted not in endpoint.deployed:
         return f"The endpoint {name} does not have {inputs.name}-{wanted}."
-    if endpoint.traffic != {wanted: _ALL}:
-        return f"The endpoint {name} sends {deployed.described(endpoint.traffic)}, not all to {wanted}."
+    if endpoint.traffic != {wanted: ALL}:
+        return f"The endpoint {name} sends {described(endpoint.traffic)}, not all to {wanted}."
     changed = deployed.changes(endpoint, inputs)
     if changed:
         return f"{', '.join(changed)} of {inputs.name}-{wanted} are not as declared."

@@ -20,7 +20,6 @@ METRICS: Final = {
     "gpu": "aiplatform.googleapis.com/prediction/online/accelerator/duty_cycle",
     "requests": "aiplatform.googleapis.com/prediction/online/request_count",
 }
-_PERCENT: Final = 100
 _ENDPOINT = checks.resource_name("locations", "endpoints")
 
 
@@ -137,12 +136,3 @@ class VertexModelDeploymentOutputs:
     model: str
     traffic: dict[str, int]
     status: str
-
-
-def shares(new: VertexModelDeploymentInputs) -> list[int]:
-    """The shares of the traffic that a new version takes one after the other, in percent; 100 is the last."""
-    if new.canary_percent is not None:
-        return [new.canary_percent, _PERCENT]
-    if new.linear_step_percent is not None:
-        return [*range(new.linear_step_percent, _PERCENT, new.linear_step_percent), _PERCENT]
-    return [new.trial_percent, _PERCENT]

@@ -3,39 +3,22 @@
 Each step is proven by a smoke prediction and a look at the alerts before the next.
 """
 
-import dataclasses
-import time
 from dataclasses import dataclass
-from typing import Final
 
+from mlcloud.provider import rollout
 from mlcloud.provider.errors import Cancelled, ResourceError, Unhealthy
-from mlcloud.provider.gcp import alerts, smoke_prediction
 from mlcloud.provider.gcp import deployed_model as deployed
+from mlcloud.provider.gcp import smoke_prediction
+from mlcloud.provider.gcp.alerts import open_alerts
 from mlcloud.provider.gcp.clients import Clients, short_name
 from mlcloud.provider.gcp.deployed_model import Endpoint
 from mlcloud.provider.gcp.model_deployment_inputs import (
     VertexModelDeploymentInputs,
     VertexModelDeploymentOutputs,
-    shares,
 )
 from mlcloud.provider.resource import Context
+from mlcloud.provider.rollout import ALL, ROLLING_BACK
 from mlcloud.provider.smoke import Smoke
-
-SERVING: Final = "serving"
-DIFFERS: Final = "differs"
-ROLLING_BACK: Final = "rolling-back"
-ALL: Final = 100
-
-
-class _Never:
-    """The way back is gone to its end, also after the engine asked to stop."""
-
-    def is_set(self) -> bool:
-        return False
-
-    def wait(self, timeout: float | None = None) -> bool:
-        time.sleep(timeout or 0)
-        return False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +50,7 @@ class _Rollout:
     def move(self) -> None:
         """Move the traffic step by step, from where it is."""
         reached = deployed.expect(self.clients, self.new.endpoint).traffic.get(self.wanted, 0)
-        for share in [ALL] if self.home is None else shares(self.new):
+        for share in [ALL] if self.home is None else _shares(self.new):
             if share > reached or share == ALL:
                 self._step(share)
 
@@ -83,7 +66,9 @@ class _Rollout:
         # A trial is for the smoke prediction alone, and nothing can go back where nothing served before.
         is_trial = share < ALL and new.canary_percent is None and new.linear_step_percent is None
         watched_s = 0 if self.home is None or is_trial else wait_s
-        alerts.watch(self.context, self.clients, new.alert_policies, self.known, watched_s)
+        rollout.watch(
+            self.context, lambda: open_alerts(self.clients, new.alert_policies), self.known, watched_s
+        )
 
     def roll_back(self, reason: str, *, wait: bool) -> None:
         """Give the traffic back, and undeploy the new one.
@@ -92,7 +77,7 @@ class _Rollout:
             Unhealthy: that did not work: the state keeps what there is, and the next update goes on.
         """
         new = self.new
-        steady = dataclasses.replace(self.context, cancellation=_Never())
+        steady = rollout.steady(self.context)
         try:
             if self.home is not None:
                 deployed.move(self.clients, new.endpoint, {self.home: ALL})
@@ -123,31 +108,28 @@ def roll_out(
         Cancelled: the engine asked to stop: the traffic is as it was.
         Unhealthy: going back failed.
     """
-    known = alerts.open_alerts(clients, new.alert_policies)
-    if known:
-        names = ", ".join(sorted(set(known.values())))
-        context.log(f"The alert {names} is open already: it does not stop this change.", severity="warning")
+    known = rollout.alerts_before(context, lambda: open_alerts(clients, new.alert_policies))
     smoke = smoke_prediction.expected(clients, new)
-    rollout = _Rollout(
+    change = _Rollout(
         context=context, clients=clients, new=new, home=_home(endpoint, new), smoke=smoke, known=known
     )
-    name = f"{new.name}-{rollout.wanted}"
+    name = f"{new.name}-{change.wanted}"
     try:
-        if rollout.wanted in endpoint.deployed:
+        if change.wanted in endpoint.deployed:
             deployed.mutate(context, clients, new, endpoint)
         else:
             deployed.deploy(context, clients, new, endpoint)
-        rollout.move()
+        change.move()
     except Cancelled:
-        rollout.roll_back("Stopped, as asked", wait=False)
+        change.roll_back("Stopped, as asked", wait=False)
         raise Cancelled(
             f"Stopped, as asked: the traffic of {short_name(new.endpoint)} is as it was, and {name} is "
             "undeployed."
         ) from None
     except ResourceError as error:
         reason = str(error).rstrip(".")
-        rollout.roll_back(reason, wait=True)
-        kept = "Nothing served before" if rollout.home is None else "What served before keeps serving"
+        change.roll_back(reason, wait=True)
+        kept = "Nothing served before" if change.home is None else "What served before keeps serving"
         raise ResourceError(
             f"{name} ({short_name(new.model)}) did not take over: {reason}. {kept}; nothing of the new one "
             f"is left. Its log: {_logs(new)} in Cloud Logging."
@@ -183,6 +165,14 @@ def outputs(
 def _home(endpoint: Endpoint, new: VertexModelDeploymentInputs) -> str | None:
     others = [item for item in endpoint.own(new.name) if item != deployed.identifier(new)]
     return max(others, key=lambda item: endpoint.traffic.get(item, 0), default=None)
+
+
+def _shares(new: VertexModelDeploymentInputs) -> list[int]:
+    return rollout.shares(
+        canary_percent=new.canary_percent,
+        linear_step_percent=new.linear_step_percent,
+        trial_percent=new.trial_percent,
+    )
 
 
 def _logs(new: VertexModelDeploymentInputs) -> str:
