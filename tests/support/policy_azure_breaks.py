@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from support.policy import REMOVED, Break, breaks
-from support.policy_azure_records import GROUP, PROVIDERS, ROLES, encrypted
+from support.policy_azure_records import GOOD, GROUP, PROVIDERS, ROLES, encrypted
 
 OWNER = f"{ROLES}/8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 CONTRIBUTOR = f"{ROLES}/b24988ac-6180-42a0-ab88-20f7382dd24c"
@@ -22,6 +22,15 @@ NOTEBOOK = "notebook properties properties"
 def switched(control: str, at: str, wrong: Any) -> list[Break]:
     """A property that is wrong, and one that is not there."""
     return breaks(control, (at, wrong), (at, REMOVED))
+
+
+def by_rules(**rules: str) -> dict[str, Any]:
+    """The account as one that rules close, not its whole network."""
+    account = GOOD["account"]
+    return {
+        **account,
+        "inputs": {**account["inputs"], "publicNetworkAccess": "Enabled", "networkRuleSet": rules},
+    }
 
 
 STORAGE = [
@@ -50,7 +59,11 @@ STORAGE = [
     *switched("storage-no-local-users", "account isLocalUserEnabled", True),
     *switched("storage-one-tenant", "account allowCrossTenantReplication", True),
     *breaks("storage-kept", ("account protect", False), ("account retainOnDelete", False)),
-    *switched("storage-network", "account networkRuleSet bypass", "None"),
+    *switched("storage-network", "account publicNetworkAccess", "Enabled"),
+    *(
+        Break(control="storage-network", added={"account": by_rules(**rules)})
+        for rules in ({"defaultAction": "Deny"}, {"defaultAction": "Deny", "bypass": "Logging"})
+    ),
 ]
 
 REGISTRY_AND_KEYS = [
@@ -94,6 +107,7 @@ REGISTRY_AND_KEYS = [
                 **encrypted(
                     "azure-native:storage:StorageAccount",
                     {
+                        "accountName": "hasty",
                         "kind": "FileStorage",
                         "enableHttpsTrafficOnly": True,
                         "minimumTlsVersion": "TLS1_3",
@@ -110,7 +124,6 @@ REGISTRY_AND_KEYS = [
                         "isLocalUserEnabled": False,
                         "allowCrossTenantReplication": False,
                     },
-                    outputs={"id": f"{PROVIDERS}/Microsoft.Storage/storageAccounts/hasty"},
                     protect=True,
                     retainOnDelete=True,
                 ),

@@ -30,6 +30,7 @@ KEYS: Records = {
     "vault": {
         "type": "azure-native:keyvault:Vault",
         "inputs": {
+            "vaultName": "shop",
             "properties": {
                 "enablePurgeProtection": True,
                 "enableSoftDelete": True,
@@ -37,9 +38,8 @@ KEYS: Records = {
                 "enableRbacAuthorization": True,
                 "publicNetworkAccess": "Disabled",
                 "networkAcls": {"defaultAction": "Allow"},
-            }
+            },
         },
-        "outputs": {"id": VAULT_ID},
         "protect": True,
         "retainOnDelete": True,
     },
@@ -86,7 +86,7 @@ STORAGE: Records = {
             "allowBlobPublicAccess": False,
             "allowSharedKeyAccess": False,
             "defaultToOAuthAuthentication": True,
-            "networkRuleSet": {"defaultAction": "Deny", "bypass": "AzureServices"},
+            "publicNetworkAccess": "Disabled",
             "encryption": {
                 "keySource": "Microsoft.Keyvault",
                 "keyVaultProperties": {"keyName": "shop", "keyVaultUri": "https://shop.vault.azure.net"},
@@ -96,7 +96,6 @@ STORAGE: Records = {
             "isLocalUserEnabled": False,
             "allowCrossTenantReplication": False,
         },
-        outputs={"id": STORAGE_ID},
         protect=True,
         retainOnDelete=True,
     ),
@@ -127,6 +126,7 @@ STORAGE: Records = {
     "registry": encrypted(
         "azure-native:containerregistry:Registry",
         {
+            "registryName": "shop",
             "sku": {"name": "Premium"},
             "adminUserEnabled": False,
             "anonymousPullEnabled": False,
@@ -141,7 +141,6 @@ STORAGE: Records = {
                 "trustPolicy": {"status": "enabled"},
             },
         },
-        outputs={"id": REGISTRY_ID},
     ),
     "image": {"type": "docker-build:index:Image", "inputs": {"target": "nonroot"}},
 }
@@ -245,6 +244,7 @@ WORKSPACE: Records = {
     "workspace": encrypted(
         "azure-native:machinelearningservices:Workspace",
         {
+            "workspaceName": "shop",
             "publicNetworkAccess": "Disabled",
             "managedNetwork": {"isolationMode": "AllowOnlyApprovedOutbound"},
             "v1LegacyMode": False,
@@ -254,7 +254,6 @@ WORKSPACE: Records = {
             "encryption": {**ENCRYPTION, "status": "Enabled"},
             "hbiWorkspace": True,
         },
-        outputs={"id": WORKSPACE_ID},
     ),
     "datastore": {
         "type": "azure-native:machinelearningservices:Datastore",

@@ -6,10 +6,9 @@ from typing import Any
 
 from support.policy import REMOVED, Waived
 
-ACTION = "account networkRuleSet defaultAction"
+ACCESS = "account publicNetworkAccess"
 KEY = "account encryption keyVaultProperties"
-SAS = "account sasPolicy"
-VAULT_ACCESS = "vault properties publicNetworkAccess"
+PURGE = "vault properties enablePurgeProtection"
 WORKSPACE_ACCESS = "workspace publicNetworkAccess"
 ISOLATION = "workspace managedNetwork isolationMode"
 ENDPOINT_ACCESS = "endpoint properties publicNetworkAccess"
@@ -51,11 +50,9 @@ def registry(control: str) -> list[Waived]:
 
 # Control, environment, what is wrong, and whether it is waived.
 WAIVED: list[Waived] = [
-    *in_dev_alone("storage-network", ACTION, "Allow", REMOVED),
+    *in_dev_alone("storage-network", ACCESS, "Allow", REMOVED),
     *in_dev_alone("storage-own-key", KEY, REMOVED),
     ("storage-own-key", "dev", f"{KEY} keyName", "", {}, False),
-    ("storage-sas-expiry", "prod", SAS, REMOVED, {}, True),
-    ("storage-sas-expiry", "prod", f"{SAS} sasExpirationPeriod", "", {}, False),
     *in_dev_alone("registry-network", "registry publicNetworkAccess", "Enabled", REMOVED),
     *registry("registry-own-key"),
     *registry("registry-lifecycle"),
@@ -66,7 +63,8 @@ WAIVED: list[Waived] = [
     ("registry-quarantine", "prod", "registry policies quarantinePolicy status", "disabled", {}, False),
     ("registry-trust", "prod", "registry policies trustPolicy", REMOVED, {}, True),
     ("registry-trust", "prod", "registry policies trustPolicy status", "disabled", {}, False),
-    *in_dev_alone("keys-network", VAULT_ACCESS, "Enabled", REMOVED),
+    *in_dev_alone("keys-purge-protection", PURGE, REMOVED),
+    ("keys-purge-protection", "dev", PURGE, False, {}, False),
     *in_dev_alone("workspace-private", WORKSPACE_ACCESS, "Enabled", REMOVED),
     *in_dev_alone("workspace-managed-network", ISOLATION, "Disabled", REMOVED),
     ("workspace-managed-network", "dev", ISOLATION, "AllowInternetOutbound", {}, False),

@@ -27,17 +27,10 @@ _ENCRYPTED: Final = {
 }
 
 
-def is_closed(vault: Resource) -> bool:
-    """Return whether the internet does not reach a vault."""
-    return says("Disabled")(vault.value("properties.publicNetworkAccess")) or says("Deny")(
-        vault.value("properties.networkAcls.defaultAction")
-    )
-
-
 def _closed(vault: Resource, _declared: Declared) -> Iterator[Problem]:
     access = vault.value("properties.publicNetworkAccess")
     action = vault.value("properties.networkAcls.defaultAction")
-    if not is_closed(vault):
+    if not says("Disabled")(access) and not says("Deny")(action):
         value = UNKNOWN if UNKNOWN in (access, action) else access
         fix = "set it so, or deny by default (`properties.networkAcls`) and name who may"
         yield problem("properties.publicNetworkAccess", value, "`Disabled`", fix)

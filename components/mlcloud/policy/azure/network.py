@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from mlcloud.core.errors import ABSENT, Problem
-from mlcloud.policy.azure import keys, storage
+from mlcloud.policy.azure.keys import VAULT
 from mlcloud.policy.azure.registry import REGISTRY
+from mlcloud.policy.azure.storage import ACCOUNT
 from mlcloud.policy.azure.workspace import WORKSPACE
 from mlcloud.policy.control import Control, Judge
 from mlcloud.policy.judging import expect, is_given, is_one_of, problem, says
@@ -19,6 +20,14 @@ _RULE: Final = "azure-native:network:SecurityRule"
 _PRIVATE_ENDPOINT: Final = "azure-native:network:PrivateEndpoint"
 # Azure's own names for everybody (https://learn.microsoft.com/azure/virtual-network/service-tags-overview).
 _WORLD: Final = ("*", "any", "internet", "0.0.0.0/0", "::/0", "<nw>/0", "/0")
+
+# What has private endpoints: its type in Azure's ids, and which property is its name there.
+_NAMES: Final = {
+    ACCOUNT: ("Microsoft.Storage/storageAccounts", "accountName"),
+    REGISTRY: ("Microsoft.ContainerRegistry/registries", "registryName"),
+    VAULT: ("Microsoft.KeyVault/vaults", "vaultName"),
+    WORKSPACE: ("Microsoft.MachineLearningServices/workspaces", "workspaceName"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,22 +92,29 @@ def _in_each_subnet(path: str, judge_at: Callable[[str], Judge]) -> Judge:
 
 
 def _closed(resource: Resource, _declared: Declared) -> bool:
-    """Return whether the internet does not reach a service."""
-    if resource.type == storage.ACCOUNT:
-        return storage.is_closed(resource)
-    if resource.type == keys.VAULT:
-        return keys.is_closed(resource)
-    return says("Disabled")(resource.value("publicNetworkAccess"))
+    """Return whether nothing but private endpoints reaches a service."""
+    path = "properties.publicNetworkAccess" if resource.type == VAULT else "publicNetworkAccess"
+    return says("Disabled")(resource.value(path))
 
 
 def _reached_privately(resource: Resource, declared: Declared) -> Iterator[Problem]:
-    own = resource.outputs.get("id")
-    for endpoint in declared.all(_PRIVATE_ENDPOINT):
-        for _, target in endpoint.values("privateLinkServiceConnections[*].privateLinkServiceId"):
-            if target == own or (target == UNKNOWN and resource.urn in endpoint.dependencies):
-                return
-    fix = "declare a PrivateEndpoint of it: nothing reaches it otherwise"
-    yield problem("PrivateEndpoint", ABSENT, "a private endpoint of it", fix)
+    targets = [
+        (endpoint, target)
+        for endpoint in declared.all(_PRIVATE_ENDPOINT)
+        for _, target in endpoint.values("privateLinkServiceConnections[*].privateLinkServiceId")
+    ]
+    if not any(_means(target, endpoint, resource) for endpoint, target in targets):
+        fix = "declare a PrivateEndpoint of it: nothing reaches it otherwise"
+        unknown = any(target == UNKNOWN and not endpoint.dependencies for endpoint, target in targets)
+        yield problem("PrivateEndpoint", UNKNOWN if unknown else ABSENT, "a private endpoint of it", fix)
+
+
+def _means(target: Any, endpoint: Resource, resource: Resource) -> bool:
+    """Return whether a private endpoint is of a resource: by the name that its target's id ends with."""
+    if target == UNKNOWN:
+        return resource.urn in endpoint.dependencies
+    kind, name = _NAMES[resource.type]
+    return str(target).lower().endswith(f"/{kind}/{resource.value(name)}".lower())
 
 
 CONTROLS: Final = (
@@ -160,7 +176,7 @@ CONTROLS: Final = (
         title="What the internet does not reach has a private endpoint",
         severity="high",
         why="Else somebody opens it again to reach it at all.",
-        types=[storage.ACCOUNT, REGISTRY, keys.VAULT, WORKSPACE],
+        types=list(_NAMES),
         judge=_reached_privately,
         applies=_closed,
     ),

@@ -29,13 +29,6 @@ _RULES: Final = "networkRuleSet"
 _SOFT_DELETE_DAYS: Final = 7
 
 
-def is_closed(account: Resource) -> bool:
-    """Return whether the internet does not reach an account: by private endpoints or named networks alone."""
-    return says("Disabled")(account.value("publicNetworkAccess")) or says("Deny")(
-        account.value(f"{_RULES}.defaultAction")
-    )
-
-
 def _not_public(resource: Resource, declared: Declared) -> Iterator[Problem]:
     if resource.type == _CONTAINER:
         # None is the service's default.
@@ -47,15 +40,17 @@ def _not_public(resource: Resource, declared: Declared) -> Iterator[Problem]:
 
 def _closed(account: Resource, _declared: Declared) -> Iterator[Problem]:
     access, action = account.value("publicNetworkAccess"), account.value(f"{_RULES}.defaultAction")
-    if not is_closed(account):
-        value = UNKNOWN if UNKNOWN in (access, action) else action
-        fix = "set `publicNetworkAccess` to `Disabled`, or deny by default and name who may"
-        yield problem(f"{_RULES}.defaultAction", value, "`Deny`", fix)
-    elif not says("Disabled")(access):
-        # The workspace and the key vault are Azure's own services: without this they are shut out, too.
-        bypass = account.value(f"{_RULES}.bypass")
-        if bypass == UNKNOWN or "AzureServices" not in str(bypass):
-            yield problem(f"{_RULES}.bypass", bypass, "`AzureServices`")
+    if says("Disabled")(access):
+        return
+    if not says("Deny")(action):
+        value = UNKNOWN if UNKNOWN in (access, action) else access
+        fix = "set it so, or deny by default (`networkRuleSet`) and name who may"
+        yield problem("publicNetworkAccess", value, "`Disabled`", fix)
+        return
+    # The workspace is one of Azure's own services: without this it is shut out, too.
+    bypass = account.value(f"{_RULES}.bypass")
+    if "AzureServices" not in str(bypass):
+        yield problem(f"{_RULES}.bypass", bypass, "`AzureServices`")
 
 
 def _keeps_deleted(blobs: Resource, declared: Declared) -> Iterator[Problem]:

@@ -2,13 +2,14 @@
 
 from typing import Final
 
-from mlcloud.policy.azure import keys, storage
 from mlcloud.policy.azure.endpoint import DEPLOYMENT, ENDPOINT
+from mlcloud.policy.azure.keys import VAULT
 from mlcloud.policy.azure.monitoring import LOGS
 from mlcloud.policy.azure.registry import REGISTRY, is_premium
+from mlcloud.policy.azure.storage import ACCOUNT
 from mlcloud.policy.azure.workspace import WORKSPACE
 from mlcloud.policy.control import Test, Waiver
-from mlcloud.policy.judging import is_given, says
+from mlcloud.policy.judging import is_given, is_true, says
 from mlcloud.policy.resource import UNKNOWN, Declared, Resource
 
 
@@ -36,24 +37,15 @@ WAIVERS: Final = (
         control="storage-network",
         resources="outside of prod, accounts that are open to all networks",
         reason=_NO_NETWORK,
-        types=[storage.ACCOUNT],
+        types=[ACCOUNT],
         test=_outside_of_prod("networkRuleSet.defaultAction", "Allow"),
     ),
     Waiver(
         control="storage-own-key",
         resources="outside of prod, accounts without a key of one's own",
         reason=_NO_KEY,
-        types=[storage.ACCOUNT],
+        types=[ACCOUNT],
         test=_keyless("encryption.keyVaultProperties"),
-    ),
-    Waiver(
-        control="storage-sas-expiry",
-        resources="accounts without keys",
-        reason="Links are signed with an account's key, and it has none; Entra's own links end in a week.",
-        types=[storage.ACCOUNT],
-        test=lambda account, _: (
-            account.value("allowSharedKeyAccess") is False and not account.inputs.get("sasPolicy")
-        ),
     ),
     Waiver(
         control="registry-network",
@@ -91,11 +83,11 @@ WAIVERS: Final = (
         test=lambda registry, _: not is_given(registry.value("policies.trustPolicy")),
     ),
     Waiver(
-        control="keys-network",
-        resources="outside of prod, vaults that are open to all networks",
-        reason=_NO_NETWORK,
-        types=[keys.VAULT],
-        test=_outside_of_prod("properties.publicNetworkAccess", "Enabled"),
+        control="keys-purge-protection",
+        resources="outside of prod, vaults that can be purged",
+        reason="dev is made again: a protected vault keeps its name for weeks, and no key of dev's is in it.",
+        types=[VAULT],
+        test=lambda vault, declared: not declared.is_prod and _can_be_purged(vault),
     ),
     Waiver(
         control="workspace-private",
@@ -147,6 +139,14 @@ WAIVERS: Final = (
         test=lambda logs, declared: not declared.is_prod and _kept_shorter(logs),
     ),
 )
+
+
+def _can_be_purged(vault: Resource) -> bool:
+    """Return whether a vault can be brought back, and be deleted for good."""
+    # The API refuses a written false.
+    return is_true(vault.value("properties.enableSoftDelete")) and not is_given(
+        vault.value("properties.enablePurgeProtection")
+    )
 
 
 def _kept_shorter(logs: Resource) -> bool:

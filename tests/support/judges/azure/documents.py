@@ -17,6 +17,9 @@ _DEFAULTS = re.compile(r'_params\.pop\(\s*"api-version", "([\w-]+)"')
 _URL = re.compile(r'"(/[^"\n]*)"')
 _PLACES = re.compile(r'"(\w+)": _SERIALIZER\.url\(\s*"\w+",\s*\w+,\s*"\w+"(.*?)\)[,\n]', re.DOTALL)
 _LIMIT = re.compile(r'(max_length|min_length|pattern)=(r?"[^"]*"|\d+)')
+# Words that stand for several parts of a path: a resource's whole id.
+_SCOPES = ("{scope}", "{resourceUri}")
+_ANY_LENGTH = -1
 _WORDS = re.compile(r"\{(\w+)\}")
 
 
@@ -122,19 +125,23 @@ def route(
 
 def is_a_path(path: str) -> bool:
     """Whether some operation has a path: what resource ids are."""
-    parts = [part.lower() for part in path.strip("/").split("/")]
-    return any(pattern.fullmatch(path) for pattern in _ids(len(parts)))
+    patterns = _ids()
+    length = path.strip("/").count("/")
+    return any(pattern.fullmatch(path) for pattern in (*patterns.get(length, ()), *patterns[_ANY_LENGTH]))
 
 
 @cache
-def _ids(length: int) -> tuple[re.Pattern[str], ...]:
-    paths = {
-        one[1]
-        for package in PACKAGES.values()
-        for text in package.builders.values()
-        if (one := _URL.search(text)) and one[1].strip("/").count("/") + 1 == length
-    }
-    return tuple(_pattern(path) for path in sorted(paths))
+def _ids() -> Mapping[int, tuple[re.Pattern[str], ...]]:
+    """The paths of all operations by how many parts they have; `_ANY_LENGTH` where one is of a scope."""
+    found: dict[int, set[str]] = {_ANY_LENGTH: set()}
+    for package in PACKAGES.values():
+        for text in package.builders.values():
+            path = _URL.search(text)
+            if path:
+                several = any(scope in path[1] for scope in _SCOPES)
+                length = _ANY_LENGTH if several else path[1].strip("/").count("/")
+                found.setdefault(length, set()).add(path[1])
+    return {length: tuple(map(_pattern, sorted(paths))) for length, paths in found.items()}
 
 
 @cache
@@ -153,7 +160,7 @@ def _pattern(path: str) -> re.Pattern[str]:
     """A path as a regular expression; Azure's paths know no case, and a scope has several parts."""
     parts = re.split(r"(\{\w+\})", path)
     text = "".join(
-        f"(?P<{part[1:-1]}>{'.+' if part in ('{scope}', '{resourceUri}') else '[^/]+'})"
+        f"(?P<{part[1:-1]}>{'.+' if part in _SCOPES else '[^/]+'})"
         if part.startswith("{")
         else re.escape(part)
         for part in parts

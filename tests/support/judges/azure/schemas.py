@@ -268,7 +268,7 @@ def _type(package: Package, text: str) -> Schema:
 
 def _named(package: Package, name: str) -> Schema:
     """The schema of a model, or of an enum."""
-    head = re.match(r"class \w+\((.*)", package.classes[name])
+    head = re.match(r"class \w+\(([^)]*)\)", package.classes[name])
     if head and "Enum" in head[1]:
         return Schema(kind="string", values=tuple(_members(package, name).values()))
     return Schema(kind="object", model=name)

@@ -106,8 +106,9 @@ TWINS: Mapping[str, Twin] = {
             "networkRuleSet": "networkAcls",
             "networkRuleSet.virtualNetworkRules.virtualNetworkResourceId": "id",
             "networkRuleSet.ipRules.iPAddressOrRange": "value",
-            "encryption.identity.encryptionUserAssignedIdentity": "userAssignedIdentity",
-            "encryption.identity.encryptionFederatedIdentityClientId": "federatedIdentityClientId",
+            "encryption.encryptionIdentity": "identity",
+            "encryption.encryptionIdentity.encryptionUserAssignedIdentity": "userAssignedIdentity",
+            "encryption.encryptionIdentity.encryptionFederatedIdentityClientId": "federatedIdentityClientId",
         },
     ),
 }
@@ -119,5 +120,6 @@ WITHOUT: Mapping[str, str] = {
     "mlcloud:azure:RegistryLogin": _OURS,
     "mlcloud:azure:Traffic": _OURS,
     "mlcloud:azure:TrainingRun": _OURS,
+    "mlcloud:azure:UniqueName": "no request is sent for it",
 }
 """Types that have no twin, and why."""
