@@ -89,11 +89,15 @@ class AzureEnvironment(pulumi.ComponentResource):
             properties=ml.EnvironmentVersionPropertiesArgs(
                 image=args.image_uri, os_type="Linux", inference_config=_inference_config(), tags=scope.tags
             ),
-            # A rollback names the image that was live.
             opts=child_options(
                 self,
                 environment=scope.environment,
-                extra=pulumi.ResourceOptions(retain_on_delete=scope.is_prod or None),
+                extra=pulumi.ResourceOptions(
+                    # A rollback names the image that was live.
+                    retain_on_delete=scope.is_prod or None,
+                    # What still runs names it until its successor runs; azure-native would delete it first.
+                    delete_before_replace=False,
+                ),
             ),
         )
         self.id = version.id
