@@ -14,6 +14,7 @@ from support.judges.azure.packages import PACKAGES
 
 _PARAMETER = re.compile(r'_params\["([\w$.-]+)"\] = _SERIALIZER\.query\(\s*"\w+", [^,]+, "([^"]+)"')
 _DEFAULTS = re.compile(r'_params\.pop\(\s*"api-version", "([\w-]+)"')
+_VERB = re.compile(r'method="(\w+)"')
 _URL = re.compile(r'"(/[^"\n]*)"')
 _PLACES = re.compile(r'"(\w+)": _SERIALIZER\.url\(\s*"\w+",\s*\w+,\s*"\w+"(.*?)\)[,\n]', re.DOTALL)
 _LIMIT = re.compile(r'(max_length|min_length|pattern)=(r?"[^"]*"|\d+)')
@@ -62,7 +63,7 @@ class Method:
 def method(package: str, name: str) -> Method:
     """An operation of a client, by its group and name."""
     text = PACKAGES[package].builders[name]
-    http_method, path = re.search(r'method="(\w+)"', text), _URL.search(text)
+    http_method, path = _VERB.search(text), _URL.search(text)
     assert http_method, name
     assert path, name
     version = _DEFAULTS.search(text)
@@ -123,6 +124,14 @@ def route(
     return found, given
 
 
+@cache
+def requests() -> frozenset[tuple[str, str]]:
+    """The verb and the path of every operation of every client."""
+    texts = [text for package in PACKAGES.values() for text in package.builders.values()]
+    pairs = [(_VERB.search(text), _URL.search(text)) for text in texts]
+    return frozenset((verb[1], path[1]) for verb, path in pairs if verb and path)
+
+
 def is_a_path(path: str) -> bool:
     """Whether some operation has a path: what resource ids are."""
     patterns = _ids()
@@ -134,13 +143,10 @@ def is_a_path(path: str) -> bool:
 def _ids() -> Mapping[int, tuple[re.Pattern[str], ...]]:
     """The paths of all operations by how many parts they have; `_ANY_LENGTH` where one is of a scope."""
     found: dict[int, set[str]] = {_ANY_LENGTH: set()}
-    for package in PACKAGES.values():
-        for text in package.builders.values():
-            path = _URL.search(text)
-            if path:
-                several = any(scope in path[1] for scope in _SCOPES)
-                length = _ANY_LENGTH if several else path[1].strip("/").count("/")
-                found.setdefault(length, set()).add(path[1])
+    for _, path in requests():
+        several = any(scope in path for scope in _SCOPES)
+        length = _ANY_LENGTH if several else path.strip("/").count("/")
+        found.setdefault(length, set()).add(path)
     return {length: tuple(map(_pattern, sorted(paths))) for length, paths in found.items()}
 
 
@@ -151,7 +157,7 @@ def _patterns(package: str) -> tuple[tuple[str, str, re.Pattern[str]], ...]:
 
 def _read(package: str) -> Iterator[tuple[str, str, re.Pattern[str]]]:
     for name, text in PACKAGES[package].builders.items():
-        verb, path = re.search(r'method="(\w+)"', text), _URL.search(text)
+        verb, path = _VERB.search(text), _URL.search(text)
         if verb and path:
             yield verb[1], name, _pattern(path[1])
 
