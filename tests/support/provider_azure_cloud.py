@@ -45,7 +45,7 @@ WORKSPACE_ID = (
     f"/providers/Microsoft.MachineLearningServices/workspaces/{WORKSPACE}"
 )
 _IDENTITY = "/identity/token"
-_READING = ("get", "list", "details", "status", "result", "predict")
+_READING = ("get", "head", "list", "details", "status", "result", "predict")
 
 
 @dataclass

@@ -7,7 +7,7 @@ from typing import Any
 
 from support.provider_azure_answers import Answer, missing, user_error
 from support.provider_azure_operations import Operations
-from support.provider_azure_storage import Storage
+from support.provider_azure_storage import PLACE, Storage
 
 QUEUED = {"status": "Queued"}
 RUNNING = {"status": "Running", "startTimeUtc": "2026-01-01T00:00:00+00:00"}
@@ -25,11 +25,17 @@ def failed(reason: str, code: str = "UserError") -> dict[str, Any]:
 
 @dataclass
 class Job:
-    """What a job does: its states, the last stays; its log by file; what it leaves in its folder, by name."""
+    """What a job does: its states, the last stays; its log by file; what it leaves in its folder, by name.
+
+    A log is written as it is looked at: so many bytes are there at each look, and at last all of them. Its
+    address is signed, or of a blob that takes Entra tokens.
+    """
 
     states: list[dict[str, Any]]
     files: Mapping[str, bytes] = field(default_factory=dict)
     logs: dict[str, str] = field(default_factory=dict)
+    log_bytes: list[int] = field(default_factory=list)
+    signed: bool = True
     content: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -150,15 +156,26 @@ class Jobs:
         name = request.given["runId"]
         job = self._named(name)
         told = {key: value for key, value in job.states[0].items() if key != "status"}
-        logs = {file: f"{self._url()}/logs/{name}/{file}?sig=secret" for file in job.logs}
+        logs = {file: self._address(name, job, file) for file in job.logs}
         return {"runId": name, "status": job.status, **told, "logFiles": logs}
+
+    def _address(self, name: str, job: Job, file: str) -> str:
+        if job.signed:
+            return f"{self._url()}/logs/{name}/{file}?sig=secret"
+        path = f"ExperimentRun/dcid.{name}/{file}"
+        self._storage.put("workspace", "azureml", path, self._written(job, file))
+        return f"{self._url()}{PLACE}/workspace/azureml/{path}"
+
+    def _written(self, job: Job, file: str) -> bytes:
+        there = job.log_bytes.pop(0) if job.log_bytes and file == LOG else None
+        return job.logs[file].encode()[:there]
 
     def _log(self, request: Any) -> Answer:
         job = self._named(request.given["job"])
         name = f"{request.given['folder']}/{request.given['file']}"
         if request.query.get("sig") != "secret" or "authorization" in request.headers:
             raise user_error("The address of a log is signed, and takes no token besides.")
-        text = job.logs[name].encode()
+        text = self._written(job, name)
         asked = request.headers.get("range", "")
         first = int(asked.removeprefix("bytes=").removesuffix("-") or 0)
         if asked and first >= len(text):

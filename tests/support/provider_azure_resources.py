@@ -4,6 +4,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import threading
+from collections.abc import Callable
+from typing import Any
+
 from support import provider_azure_cloud as az
 from support.provider_plugin import RefusedError
 

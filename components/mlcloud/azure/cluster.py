@@ -13,6 +13,9 @@ from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
 
 ACCELERATORS: Final = tuple(row.name for row in _ROWS)
+# Azure ML changes a cluster's bounds, idle time, identity and tags; azure-native would send the rest as an
+# update that is refused (https://learn.microsoft.com/azure/machine-learning/how-to-create-attach-compute-cluster).
+_FIXED: Final = ("vmSize", "vmPriority", "enableNodePublicIp", "remoteLoginPortPublicAccess", "subnet")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +117,15 @@ class AzureCluster(pulumi.ComponentResource):
                 ),
             ),
             tags=scope.tags,
-            opts=child_options(self, environment=scope.environment),
+            opts=child_options(
+                self,
+                environment=scope.environment,
+                extra=pulumi.ResourceOptions(
+                    replace_on_changes=[f"properties.properties.{name}" for name in _FIXED],
+                    # Its name is taken as long as the old one is there.
+                    delete_before_replace=True,
+                ),
+            ),
         )
         self.id = compute.id
         self.name = compute.name

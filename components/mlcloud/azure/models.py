@@ -154,7 +154,14 @@ class AzureModel(pulumi.ComponentResource):
                 self,
                 environment=scope.environment,
                 # What is served goes after its successor has come; azure-native would delete it first.
-                extra=pulumi.ResourceOptions.merge(kept, pulumi.ResourceOptions(delete_before_replace=False)),
+                extra=pulumi.ResourceOptions.merge(
+                    kept,
+                    pulumi.ResourceOptions(
+                        delete_before_replace=False,
+                        # Which job trained it is said once: a version cannot be told another.
+                        ignore_changes=["properties.jobName"],
+                    ),
+                ),
             ),
         )
         self.id = version.id

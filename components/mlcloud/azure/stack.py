@@ -24,7 +24,7 @@ from mlcloud.azure.monitoring import (
     AzureNotifications,
     AzureNotificationsArgs,
 )
-from mlcloud.azure.network import AzureNetwork, AzureNetworkArgs
+from mlcloud.azure.network import AzureNetwork, AzureNetworkArgs, NoNetwork
 from mlcloud.azure.private_endpoints import AzurePrivateEndpoints, AzurePrivateEndpointsArgs
 from mlcloud.azure.registry import AzureRegistry, AzureRegistryArgs
 from mlcloud.azure.storage import AzureStorage, AzureStorageArgs
@@ -117,7 +117,7 @@ class _Stack:
     @property
     def _private(self) -> bool:
         """Whether services answer in the network alone: where there is one."""
-        return not isinstance(self._wished_network, settings_args.NoNetwork)
+        return not isinstance(self._wished_network, NoNetwork)
 
     def _declare_foundation(self) -> AzureFoundation:
         return AzureFoundation(

@@ -83,7 +83,8 @@ class AzureTraining(pulumi.ComponentResource):
 
     id: pulumi.Output[str]
     name: pulumi.Output[str]
-    job: pulumi.Output[str]
+    job_name: pulumi.Output[str]
+    """Name of the job that trained the model, as the workspace lists it."""
     model_uri: pulumi.Output[str]
     model_sha256: pulumi.Output[str]
     metrics: pulumi.Output[Mapping[str, float]]
@@ -125,7 +126,7 @@ class AzureTraining(pulumi.ComponentResource):
         )
         self.id = run.id
         self.name = run.run_name
-        self.job = run.job
+        self.job_name = run.job.apply(lambda job: job.rpartition("/")[2])
         self.model_uri = run.model_uri
         self.model_sha256 = run.model_sha256
         self.metrics = run.metrics

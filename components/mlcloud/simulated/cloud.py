@@ -80,6 +80,8 @@ class Cloud:
     """Token, inputs -> an input whose text forces a replacement in part, and that part; empty without one."""
     deletes_first: bool = False
     """Whether a replacement deletes before it creates, unless the name is an automatic one."""
+    sets: tuple[str, ...] = ()
+    """Members of objects that are lists as inputs and, as outputs, maps with an empty object for each item."""
     content: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Type token to more inputs that its digits follow from: what a digest is the digest of."""
     counters: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])

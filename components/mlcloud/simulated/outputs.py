@@ -52,6 +52,12 @@ def simulated(
         if member:
             others = cast("Properties", outputs[owner])
             outputs[owner] = {**others, member: templates.render(template)}
+    for path in cloud.sets:
+        owner, _, member = path.partition(".")
+        items = values.get_path(outputs, path)
+        if isinstance(items, list):
+            others = cast("Properties", outputs[owner])
+            outputs[owner] = {**others, member: {item: {} for item in cast("list[str]", items)}}
     return templates.render(looks.id), outputs
 
 

@@ -22,7 +22,7 @@ def open_alerts(clients: Clients, rules: Sequence[str]) -> dict[str, str]:
 
     Args:
         clients: Azure's APIs.
-        rules: ids of metric alerts.
+        rules: ids of metric alerts and log alerts.
     """
     found: dict[str, str] = {}
     path = f"/subscriptions/{clients.subscription}/providers/Microsoft.AlertsManagement/alerts"

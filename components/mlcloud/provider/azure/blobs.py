@@ -174,7 +174,7 @@ def _asking(operation: str) -> Generator[None]:
                 "update again; it goes on from here."
             ) from None
         code = str(getattr(error, "error_code", None) or "")
-        reason = first_line(getattr(error, "reason", None) or error.message)
+        reason = first_line(error.message or error.reason)
         raise AzureError(operation, int(error.status_code), code, reason.rstrip(".")) from None
     except errors.AzureError as error:
         raise ResourceError(f"Azure could not be asked ({operation}): {first_line(error)}") from None

@@ -94,7 +94,7 @@ def container(value: str) -> str | None:
 
 def resource_id(provider: str, *collections: str) -> Callable[[str], str | None]:
     """The id of a resource of a provider, such as `Microsoft.MachineLearningServices`, `workspaces`."""
-    names = "".join(f"/{item}/<{item.rstrip('s')}>" for item in collections)
+    names = "".join(f"/{item}/<name>" for item in collections)
     form = f"/subscriptions/<subscription>/resourceGroups/<group>/providers/{provider}{names}"
     # Azure compares ids without regard to case.
     parts = "".join(f"/{item}/[^/]+" for item in collections)

@@ -15,7 +15,7 @@ LONGEST_WAIT_S: Final = 3600
 _LONGEST_NAME: Final = 63
 # Mirrored shares "need to sum to utmost 50" (OnlineEndpointProperties.mirrorTraffic).
 _MOST_MIRRORED: Final = 50
-_RULE = checks.resource_id("Microsoft.Insights", "metricAlerts")
+_RULES = [checks.resource_id("Microsoft.Insights", kind) for kind in ("metricAlerts", "scheduledQueryRules")]
 
 
 def _online_name(what: str) -> Callable[[str], str | None]:
@@ -30,7 +30,8 @@ def _online_name(what: str) -> Callable[[str], str | None]:
 
 
 def _rules(value: Sequence[str]) -> str | None:
-    return next((reason for rule in value if (reason := _RULE(rule)) is not None), None)
+    wrong = [rule for rule in value if all(check(rule) is not None for check in _RULES)]
+    return " ".join(str(check(wrong[0])) for check in _RULES) if wrong else None
 
 
 def _scoring_url(value: str) -> str | None:
@@ -55,7 +56,7 @@ class AzureTrafficInputs:
             manifest has the row that the deployment must answer before it gets any traffic. Default: no smoke
             prediction.
         model_sha256: SHA-256 of that model's manifest, which is compared before anything moves.
-        alert_rules: ids of metric alerts; one that fires rolls the move back.
+        alert_rules: ids of metric alerts and log alerts; one that fires rolls the move back.
         canary_percent: share of the traffic that moves first, 1 to 50. Default: no canary.
         linear_step_percent: share of the traffic in each step, 10 to 50. Default: no steps.
         mirror_percent: share of the traffic that is copied to the new deployment before it gets any, while

@@ -178,7 +178,7 @@ def follow(context: Context, clients: Clients, job: dict[str, Any], limit_s: flo
                 shown = state(found)
                 context.log(shown, ephemeral=True)
             if limit_s != 0:
-                lines.show(found)
+                lines.show(found, ended=state(found) in ENDED)
             if state(found) in ENDED or time.monotonic() >= deadline:
                 return found
             context.pause(poll_s)

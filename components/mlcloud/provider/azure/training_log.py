@@ -52,24 +52,26 @@ class LogLines:
         self._begun = b""
         self._readable = True
 
-    def show(self, job: Mapping[str, Any]) -> None:
-        """Show what is new."""
+    def show(self, job: Mapping[str, Any], *, ended: bool) -> None:
+        """Show what is new: whole lines, and all of it when the job has ended."""
         if not self._readable:
             return
         try:
-            for line in self._lines(job):
+            for line in self._lines(job, ended=ended):
                 show_line(self._context, line)
         except ResourceError as error:
             self._readable = False
             self._context.log(f"The training's log is not shown: {error}", severity="warning")
 
-    def _lines(self, job: Mapping[str, Any]) -> list[str]:
+    def _lines(self, job: Mapping[str, Any], *, ended: bool) -> list[str]:
         files = cast("dict[str, str]", details(self._clients, job).get("logFiles") or {})
         # The first process is the one that trains.
         name = min((name for name in files if name.startswith(_FOLDER)), default=None)
         if name is None:
             return []
         *whole, self._begun = (self._begun + self._new(files[name])).split(b"\n")
+        if ended:
+            whole.append(self._begun)
         return [line.decode(errors="replace") for line in whole]
 
     def _new(self, address: str) -> bytes:

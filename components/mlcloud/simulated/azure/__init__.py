@@ -27,6 +27,8 @@ AZURE = Cloud(
     # creates (pulumi-azure-native, provider/pkg/provider/provider.go, Diff). A resource whose name follows
     # from what it is must say `delete_before_replace=False`.
     deletes_first=True,
+    # What a set of identities is in the SDK's two directions.
+    sets=("identity.userAssignedIdentities",),
     functions=FUNCTIONS,
 )
 
