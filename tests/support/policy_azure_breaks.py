@@ -275,6 +275,8 @@ SERVING = [
         ("alert actions 0 actionGroupId", ""),
         ("alert actions", REMOVED),
         ("alert enabled", False),
+        ("query actions actionGroups", []),
+        ("query enabled", False),
     ),
     *switched("monitoring-channels", "told enabled", False),
 ]

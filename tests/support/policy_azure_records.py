@@ -336,6 +336,10 @@ SERVING: Records = {
         "type": "azure-native:monitor:MetricAlert",
         "inputs": {"actions": [{"actionGroupId": GROUP_ID}], "enabled": True},
     },
+    "query": {
+        "type": "azure-native:monitor:ScheduledQueryRule",
+        "inputs": {"actions": {"actionGroups": [GROUP_ID]}, "enabled": True},
+    },
     "told": {"type": "azure-native:monitor:ActionGroup", "inputs": {"enabled": True}},
 }
 

@@ -13,6 +13,7 @@ LOGS: Final = "azure-native:operationalinsights:Workspace"
 _INSIGHTS: Final = "azure-native:applicationinsights:Component"
 _DIAGNOSTICS: Final = "azure-native:monitor:DiagnosticSetting"
 _ALERT: Final = "azure-native:monitor:MetricAlert"
+_QUERY: Final = "azure-native:monitor:ScheduledQueryRule"
 _GROUP: Final = "azure-native:monitor:ActionGroup"
 _RETENTION_DAYS: Final = 365
 # https://learn.microsoft.com/azure/machine-learning/monitor-azure-machine-learning-reference
@@ -34,6 +35,11 @@ def _logs_all(setting: Resource, _declared: Declared) -> Iterator[Problem]:
             if category not in named:
                 yield problem("logs", UNKNOWN if unknown else ABSENT, category, f"send {category}, too")
     yield from expect("workspaceId", is_given, "a Log Analytics workspace")(setting, _declared)
+
+
+def _tells(alert: Resource, declared: Declared) -> Iterator[Problem]:
+    path = "actions.actionGroups[*]" if alert.type == _QUERY else "actions[*].actionGroupId"
+    yield from expect(path, is_given, "the id of an action group")(alert, declared)
 
 
 CONTROLS: Final = (
@@ -73,11 +79,8 @@ CONTROLS: Final = (
         title="An alert tells somebody, and is on",
         severity="high",
         why="An alert that nobody hears is none.",
-        types=[_ALERT],
-        judge=each(
-            expect("actions[*].actionGroupId", is_given, "the id of an action group"),
-            expect("enabled", is_true, "true"),
-        ),
+        types=[_ALERT, _QUERY],
+        judge=each(_tells, expect("enabled", is_true, "true")),
     ),
     Control(
         id="monitoring-channels",

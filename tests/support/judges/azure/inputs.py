@@ -7,6 +7,7 @@ the inputs that are its words.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -45,10 +46,7 @@ def _judge(inputs: Mapping[str, Any], twin: Twin, name: str, report: Report) -> 
     """Judge the path that inputs make, and the body that the others are."""
     found = method(twin.package, twin.operation)
     values = Values(twin.package, name, report)
-    rest = dict(inputs)
-    for key, reason in twin.without.items():
-        if key in rest:
-            report.unjudged |= {values.path(leaf): reason for leaf in leaves(rest.pop(key), key)}
+    rest: dict[str, Any] = _without(inputs, twin, values, report)
     given = {key.lower(): key for key in rest}
     for word in found.words:
         key = given.get(word.lower())
@@ -60,6 +58,23 @@ def _judge(inputs: Mapping[str, Any], twin: Twin, name: str, report: Report) -> 
             values.wrong(word, "required", f"it is a part of {found.path}, and not given")
     schema = Schema(kind="object", model=found.body)
     values.value(_Shaped(twin).value(rest, schema, ""), schema, "")
+
+
+def _without(node: Any, twin: Twin, values: Values, report: Report, at: str = "") -> Any:
+    """Inputs without what is not judged; that is told."""
+    if isinstance(node, list):
+        return [_without(item, twin, values, report, f"{at}[{index}]") for index, item in enumerate(node)]
+    if not isinstance(node, Mapping):
+        return node
+    rest = {}
+    for key, item in node.items():
+        here = f"{at}.{key}" if at else key
+        reason = twin.without.get(re.sub(r"\[\d+\]", "", here))
+        if reason is None:
+            rest[key] = _without(item, twin, values, report, here)
+        else:
+            report.unjudged |= {values.path(leaf): reason for leaf in leaves(item, here)}
+    return rest
 
 
 def _word(word: str, value: Any, values: Values, key: str) -> None:

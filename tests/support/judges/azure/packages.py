@@ -80,6 +80,7 @@ PACKAGES: Mapping[str, Package] = {
     "actions": Package("azure-mgmt-monitor", f"{_MONITOR}/v2023_01_01"),
     "alerts": Package("azure-mgmt-monitor", f"{_MONITOR}/v2018_03_01"),
     "autoscale": Package("azure-mgmt-monitor", f"{_MONITOR}/v2022_10_01"),
+    "queries": Package("azure-mgmt-monitor", f"{_MONITOR}/v2022_08_01_preview"),
     "diagnostics": Package("azure-mgmt-monitor", f"{_MONITOR}/v2021_05_01_preview"),
     "identity": Package("azure-mgmt-msi", "azure/mgmt/msi/v2024_11_30"),
     "network": Package("azure-mgmt-network", "azure/mgmt/network"),

@@ -45,6 +45,15 @@ BUILT_IN: Mapping[str, str] = {
     "69566ab7-960f-475b-8e7c-b3118f30c6bd": "Storage File Data Privileged Contributor",
 }
 
+# What is asked of an endpoint or a registry itself, not of Azure Resource Manager.
+_OF_DATA = (
+    # https://learn.microsoft.com/azure/machine-learning/how-to-authenticate-online-endpoint
+    "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/score/action",
+    # https://learn.microsoft.com/azure/container-registry/container-registry-roles
+    "Microsoft.ContainerRegistry/registries/pull/read",
+    "Microsoft.ContainerRegistry/registries/push/write",
+)
+
 
 def judge(resources: Iterable[Mapping[str, Any]]) -> Report:
     """Judge the role assignments and role definitions of a plan.
@@ -146,11 +155,12 @@ def actions() -> frozenset[str]:
     """Every action that a request of Azure's clients needs, in lower case."""
     found = set()
     for verb, path in requests():
-        _, _, place = path.rpartition("/providers/")
-        parts = place.split("/")
+        before, _, place = path.rpartition("/providers/")
+        # What has no provider is a subscription's or a group's own.
+        parts = (place if before else f"Microsoft.Resources{path}").split("/")
         kinds = [part for part in parts if not part.startswith("{")]
         if verb == "POST" and not parts[-1].startswith("{"):
             found.add("/".join([*kinds, "action"]).lower())
         elif verb in _VERBS:
             found.add("/".join([*kinds, _VERBS[verb]]).lower())
-    return frozenset(found)
+    return frozenset(found | {action.lower() for action in _OF_DATA})

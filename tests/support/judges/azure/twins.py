@@ -17,7 +17,7 @@ class Twin:
         package: The client.
         operation: What makes or updates the resource: its path and its body are the inputs' judges.
         names: Path of inputs to the name that the model has, where they are not alike.
-        without: Path of inputs to the reason why it is not judged.
+        without: Path of inputs, without numbers, to the reason why it is not judged.
     """
 
     package: str
@@ -79,6 +79,11 @@ TWINS: Mapping[str, Twin] = {
     "azure-native:monitor:AutoscaleSetting": _twin("autoscale", "autoscale_settings.create_or_update"),
     "azure-native:monitor:DiagnosticSetting": _twin("diagnostics", "diagnostic_settings.create_or_update"),
     "azure-native:monitor:MetricAlert": _twin("alerts", "metric_alerts.create_or_update"),
+    "azure-native:monitor:ScheduledQueryRule": Twin(
+        package="queries",
+        operation="scheduled_query_rules.create_or_update",
+        without={"criteria.allOf.criterionType": _NEWER},
+    ),
     "azure-native:network:NetworkSecurityGroup": _twin("network", "network_security_groups.create_or_update"),
     "azure-native:network:PrivateDnsZoneGroup": _twin("network", "private_dns_zone_groups.create_or_update"),
     "azure-native:network:PrivateEndpoint": _twin("network", "private_endpoints.create_or_update"),
