@@ -28,6 +28,7 @@ BUILT_IN: Mapping[str, str] = {
     "7f951dda-4ed3-4680-a7ca-43fe172d538d": "AcrPull",
     "8311e382-0749-4cb8-b61a-304f252e45ec": "AcrPush",
     "ae349356-3a1b-4a5e-921d-050484c6347e": "Application Insights Component Contributor",
+    "b556d68e-0be0-4f35-a333-ad7ee1ce17ea": "Azure AI Enterprise Network Connection Approver",
     "e503ece1-11d0-4e8e-8e2c-7a6c3bf38815": "AzureML Compute Operator",
     "f6c7c914-8db3-469d-8ca1-694a8f32e121": "AzureML Data Scientist",
     "635dd51f-9968-44d3-b7fb-6d9a6bd613ae": "AzureML Metrics Writer (preview)",
@@ -36,6 +37,7 @@ BUILT_IN: Mapping[str, str] = {
     "e147488a-f6f5-4113-8e2d-b22465e65bf6": "Key Vault Crypto Service Encryption User",
     "b86a8fe4-44ce-4948-aee5-eccb2c155cd7": "Key Vault Secrets Officer",
     "4633458b-17de-408a-b874-0445c86b69e6": "Key Vault Secrets User",
+    "f1a07417-d97a-45cb-824c-7a7467783830": "Managed Identity Operator",
     "43d0d8ad-25c7-4714-9337-8ba259a9fe05": "Monitoring Reader",
     "3913510d-42f4-4e42-8a64-420c390055eb": "Monitoring Metrics Publisher",
     "acdd72a7-3385-48ef-bd42-f606fba81ae7": "Reader",
@@ -122,16 +124,15 @@ def _condition(value: Any, version: Any) -> Iterator[tuple[str, str]]:
 
 
 def _definition(name: str, inputs: Mapping[str, Any], report: Report) -> None:
-    for number, permission in enumerate(inputs.get("permissions", [])):
-        for index, action in enumerate(permission.get("actions", [])):
-            path = f"{name}: permissions[{number}].actions[{index}]"
-            state = _known(action)
+    for permission in inputs.get("permissions", []):
+        for action in permission.get("actions", []):
+            path, state = f"{name}: {action}", _known(action)
             if state is None:
                 report.unjudged[path] = NOT_SHOWN
                 continue
             report.judged.append(path)
             if not state:
-                report.findings.append(Finding(path, "action", f"Azure has no {action}"))
+                report.findings.append(Finding(path, "action", "Azure has no such action"))
 
 
 def _known(action: str) -> bool | None:

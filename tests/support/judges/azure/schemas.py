@@ -99,13 +99,19 @@ def model(package: str, name: str) -> Model:
     return _annotated(package, node)
 
 
-def fields_of(package: str, schema: Schema, value: Mapping[str, Any]) -> Mapping[str, Field]:
-    """The fields of an object; of one that can be several things, those of what it says it is."""
+def kind_of(package: str, schema: Schema, value: Mapping[str, Any]) -> str:
+    """The model of an object; of one that can be several things, that of what it says it is."""
     if not schema.model:
-        return schema.fields
+        return ""
     found = model(package, schema.model)
-    kind = value.get(found.discriminator) if found.discriminator else None
-    return model(package, found.kinds[kind]).fields if kind in found.kinds else found.fields
+    said = value.get(found.discriminator) if found.discriminator else None
+    return found.kinds.get(str(said), schema.model)
+
+
+def fields_of(package: str, schema: Schema, value: Mapping[str, Any]) -> Mapping[str, Field]:
+    """The fields of an object, or of what it says it is."""
+    kind = kind_of(package, schema, value)
+    return model(package, kind).fields if kind else schema.fields
 
 
 # Models made from TypeSpec

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from support.judges.azure.documents import is_a_path
-from support.judges.azure.schemas import ANYTHING, Schema, fields_of, model
+from support.judges.azure.schemas import ANYTHING, Schema, fields_of, kind_of, model
 from support.judges.report import Finding, Report, leaves
 
 UNKNOWN = "[unknown]"
@@ -108,13 +108,14 @@ class Values:
             self._judged(at, value)
             self.wrong(at, "type", f"{value!r} is not an object")
             return
+        kind = kind_of(self._package, schema, value)
         fields = fields_of(self._package, schema, value)
         self._kind(value, schema, at)
         for key, item in value.items():
             here = f"{at}.{key}" if at else str(key)
             if key not in fields:
                 self._judged(here, item)
-                self.wrong(here, "unknown", f"{schema.model or 'the model'} has no {key}")
+                self.wrong(here, "unknown", f"{kind or 'the API'} has no {key}")
             elif fields[key].read_only and not (self._sent and (key in _ENVELOPE or item is None)):
                 self._judged(here, item)
                 self.wrong(here, "read-only", "only the service sets it")
