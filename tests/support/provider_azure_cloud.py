@@ -21,6 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
+from xml.sax.saxutils import escape
 
 import pytest
 
@@ -57,6 +58,7 @@ class Fault:
     message: str = "told to fail"
     seconds: float = 0.0
     headers: dict[str, str] = field(default_factory=dict)
+    code: str = ""
 
 
 @dataclass
@@ -164,8 +166,18 @@ class Cloud:
         with self.lock:
             return sum(request.method == method for request in self.requests)
 
-    def refuse(self, method: str, status: int = 503, message: str = "told to fail", times: int = 1) -> None:
-        self.faults[method] += [Fault("refuse", status, message)] * times
+    def refuse(
+        self,
+        method: str,
+        status: int = 503,
+        message: str = "told to fail",
+        times: int = 1,
+        *,
+        code: str = "",
+        retry_after_s: int | None = None,
+    ) -> None:
+        headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+        self.faults[method] += [Fault("refuse", status, message, headers=headers, code=code)] * times
 
     def lose(self, method: str) -> None:
         self.faults[method].append(Fault("lose"))
@@ -190,11 +202,11 @@ class Cloud:
         request = self._request(verb, path, query, body)
         if request is None:
             self.problems.append(f"{verb} {path}: no API has it")
-            return _error(400, "InvalidRequestUri", self.problems[-1])
+            return _error(path, 400, "InvalidRequestUri", self.problems[-1])
         request.content, request.headers = content, headers
         wrong = self._judged(request)
         if wrong:
-            return _error(400, "BadRequest", "; ".join(wrong))
+            return _error(path, 400, "BadRequest", "; ".join(wrong))
         return self._carry_out(request)
 
     def _request(self, verb: str, path: str, query: dict[str, str], body: Any) -> Request | None:
@@ -241,23 +253,28 @@ class Cloud:
         if fault is not None and fault.kind == "drop":
             return None
         if fault is not None and fault.kind == "refuse":
-            return _error(fault.status, "", fault.message, fault.headers)
+            return _error(request.path, fault.status, fault.code, fault.message, fault.headers)
         handler = self._handlers.get(request.method)
         if handler is None:
-            return _error(501, "NotImplemented", f"this service has no {request.method}")
+            return _error(request.path, 501, "NotImplemented", f"this service has no {request.method}")
         try:
             with self.lock:
                 answered = handler(request)
         except RefusedCall as error:
-            return _error(error.status, error.code, str(error))
+            return _error(request.path, error.status, error.code, str(error))
         if fault is not None and fault.kind == "lose":
             return None
         return answered if isinstance(answered, Answer) else Answer(200, answered)
 
 
-def _error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Answer:
-    told = {"x-ms-error-code": code, **(headers or {})}
-    return Answer(status, {"error": {"code": code, "message": message}}, headers=told)
+def _error(path: str, status: int, code: str, message: str, headers: dict[str, str] | None = None) -> Answer:
+    if path.startswith(PLACE):
+        # Blob Storage always tells a code, and writes XML.
+        code = code or "InternalError"
+        words = f"<Code>{code}</Code><Message>{escape(message)}</Message>"
+        text = f'<?xml version="1.0" encoding="utf-8"?><Error>{words}</Error>'
+        return Answer(status, text.encode(), "application/xml", {"x-ms-error-code": code, **(headers or {})})
+    return Answer(status, {"error": {"code": code, "message": message}}, headers=headers or {})
 
 
 def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:

@@ -84,7 +84,7 @@ def test_azure_says_when_it_wants_to_be_asked_again(
 ) -> None:
     pauses: list[float] = []
     monkeypatch.setattr(module.time, "sleep", pauses.append)
-    cloud.faults["jobs_get"].append(az.Fault("refuse", 429, headers={"Retry-After": "7"}))
+    cloud.refuse("jobs_get", 429, retry_after_s=7)
     assert clients.get(JOB)["name"] == "one"
     assert pauses == [7.0]
 
@@ -190,10 +190,11 @@ def test_blobs_are_read_written_listed_and_copied_without_keys(cloud: az.Cloud, 
 
 def test_a_blob_that_may_not_be_read_is_told_with_azures_code(cloud: az.Cloud, clients: Clients) -> None:
     cloud.storage.put("churndev", "data", "x", b"1")
-    cloud.refuse("blobs_head", 403, "This request is not authorized to perform this operation.")
+    cloud.refuse("blobs_head", 403, code="AuthorizationPermissionMismatch")
     with pytest.raises(AzureError, match="give them the role") as refused:
         blobs.size(clients, blobs.place_of("https://churndev.blob.core.windows.net/data/x"))
-    assert refused.value.status == 403
+    assert (refused.value.status, refused.value.code) == (403, "AuthorizationPermissionMismatch")
+    assert blobs.is_not_permitted(refused.value)
 
 
 def test_each_service_gets_a_token_of_its_own(cloud: az.Cloud, clients: Clients) -> None:

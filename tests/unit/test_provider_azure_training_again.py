@@ -61,7 +61,7 @@ def test_an_interrupted_update_finds_its_job_again_and_trains_once(
     assert errors
 
     second = Plugin()
-    job.states = [RUNNING, COMPLETED]
+    job.states = [RUNNING, RUNNING, COMPLETED]
     assert second.resource(RUN).create(given)["status"] == "published"
     second.engine.wait_for("was started before: following it")
     assert trainings(cloud, given) == 1
@@ -243,7 +243,8 @@ def test_a_failure_at_any_step_leaves_nothing_that_the_next_update_does_not_take
 ) -> None:
     run = plugin.resource(RUN)
     cloud.refuse(step, 403, "told to fail")
-    with pytest.raises(RefusedError, match="told to fail"):
+    # An answer to HEAD has no words.
+    with pytest.raises(RefusedError, match="Forbidden" if step == "blobs_head" else "told to fail"):
         run.create(given)
     assert run.create(given)["status"] == "published"
     assert trainings(cloud, given) == 1

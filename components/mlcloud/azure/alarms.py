@@ -5,7 +5,7 @@ in the log of the traffic
 (https://learn.microsoft.com/azure/azure-monitor/alerts/alerts-types).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal
 
@@ -114,7 +114,7 @@ class LogAlarm:
     Attributes:
         part: What it watches, as a part of its name: `server-errors`.
         description: What it means and what to do, for the person who is woken.
-        query: What is looked for, in the language of Log Analytics.
+        query: What is looked for, in the language of Log Analytics, by the endpoint's name.
         threshold: The limit: of the column `percent`, or of the rows that are found.
         counts_rows: Whether rows are counted. Default: no, the column `percent` is compared.
         comparison: On which side of the limit the trouble lies. Default `above`.
@@ -125,7 +125,7 @@ class LogAlarm:
 
     part: str
     description: str
-    query: pulumi.Input[str]
+    query: Callable[[pulumi.Input[str]], pulumi.Output[str]]
     threshold: float
     counts_rows: bool = False
     comparison: Comparison = "above"
@@ -158,7 +158,7 @@ class LogAlarm:
             scopes=[source.log_workspace_id],
             evaluation_frequency=self.frequency,
             window_size=self.window,
-            criteria=monitor.ScheduledQueryRuleCriteriaArgs(all_of=[self._condition()]),
+            criteria=monitor.ScheduledQueryRuleCriteriaArgs(all_of=[self._condition(source)]),
             auto_mitigate=True,
             # The tables of an endpoint's logs are there when the first line is.
             skip_query_validation=True,
@@ -167,10 +167,10 @@ class LogAlarm:
             opts=child_options(parent, environment=scope.environment),
         )
 
-    def _condition(self) -> monitor.ConditionArgs:
+    def _condition(self, source: OnlineEndpoint) -> monitor.ConditionArgs:
         return monitor.ConditionArgs(
             criterion_type="StaticThresholdCriterion",
-            query=self.query,
+            query=self.query(source.endpoint_name),
             time_aggregation="Count" if self.counts_rows else "Maximum",
             metric_measure_column=None if self.counts_rows else PERCENT_COLUMN,
             operator=_COMPARISONS[self.comparison],

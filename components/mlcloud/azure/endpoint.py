@@ -322,7 +322,7 @@ def _rollback_alarms(
         part="server-errors",
         description=f"More than {args.error_percent:g} % of the requests to {shown} fail by the server's "
         "fault. `mlcloud logs` shows what it said; `mlcloud rollback` serves the version before.",
-        query=failed_share(source.endpoint_name),
+        query=failed_share,
         threshold=args.error_percent,
         severity="CRITICAL",
     )

@@ -99,13 +99,7 @@ class AzureFoundation(pulumi.ComponentResource):
         scope = args.scope
         self._args = args
         self._keeps = child_options(self, environment=scope.environment, holds_data=True)
-        group = resources.ResourceGroup(
-            f"{name}-group",
-            resource_group_name=scope.name("azure-resource-group"),
-            location=scope.region,
-            tags=scope.tags,
-            opts=self._keeps,
-        )
+        group = self._group(name)
         self.id = self.resource_group_id = group.id
         self.name = self.resource_group = group.name
         logs = self._logs(name)
@@ -136,6 +130,26 @@ class AzureFoundation(pulumi.ComponentResource):
                 "log_workspace_id": self.log_workspace_id,
                 "insights_id": self.insights_id,
             }
+        )
+
+    def _group(self, name: str) -> resources.ResourceGroup:
+        """Declare the group, once nothing deleted holds the vault's name or the workspace's."""
+        scope = self._args.scope
+        fresh = AzureFreshNames(
+            f"{name}-names",
+            subscription=scope.account,
+            region=scope.region,
+            resource_group=scope.name("azure-resource-group"),
+            vault=scope.name("azure-key-vault"),
+            workspace=scope.name("azure-ml-workspace"),
+            opts=child_options(self, environment=scope.environment),
+        )
+        return resources.ResourceGroup(
+            f"{name}-group",
+            resource_group_name=scope.name("azure-resource-group"),
+            location=scope.region,
+            tags=scope.tags,
+            opts=pulumi.ResourceOptions.merge(self._keeps, pulumi.ResourceOptions(depends_on=[fresh])),
         )
 
     def _logs(self, name: str) -> operationalinsights.Workspace:
@@ -171,25 +185,15 @@ class AzureFoundation(pulumi.ComponentResource):
         )
 
     def _vault(self, name: str) -> keyvault.Vault:
-        """Declare the vault, once nothing deleted holds its name or the workspace's.
+        """Declare the vault.
 
         Without purge protection, which cannot be taken back, a deleted vault's name can be freed: dev comes
         and goes, and keeps nothing in it.
         """
         scope = self._args.scope
-        vault_name = scope.name("azure-key-vault")
-        fresh = AzureFreshNames(
-            f"{name}-names",
-            subscription=scope.account,
-            region=scope.region,
-            resource_group=scope.name("azure-resource-group"),
-            vault=vault_name,
-            workspace=scope.name("azure-ml-workspace"),
-            opts=child_options(self, environment=scope.environment),
-        )
         return keyvault.Vault(
             f"{name}-vault",
-            vault_name=vault_name,
+            vault_name=scope.name("azure-key-vault"),
             resource_group_name=self.resource_group,
             location=scope.region,
             properties=keyvault.VaultPropertiesArgs(
@@ -208,7 +212,7 @@ class AzureFoundation(pulumi.ComponentResource):
                 public_network_access="Disabled" if self._args.private else "Enabled",
             ),
             tags=scope.tags,
-            opts=pulumi.ResourceOptions.merge(self._keeps, pulumi.ResourceOptions(depends_on=[fresh])),
+            opts=self._keeps,
         )
 
     def _encryption(self, name: str, vault: keyvault.Vault) -> Encryption:

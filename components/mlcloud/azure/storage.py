@@ -227,7 +227,7 @@ class AzureStorage(pulumi.ComponentResource):
             account=self.account,
             container=container.name,
             key=f"objects/{data.sha256}/{data.path.name}",
-            path=str(data.path.absolute()),
+            path=str(data.path),
             sha256=data.sha256,
             opts=child_options(
                 self,

@@ -90,7 +90,7 @@ class InstanceWatch:
             part="client-errors",
             description=f"The server refuses more than {percent:g} % of the requests. A client sends what "
             "the model's schema does not have: compare it with the manifest.",
-            query=refused_share(self.endpoint.endpoint_name),
+            query=refused_share,
             threshold=percent,
             window="PT15M",
             severity="WARNING",
@@ -147,7 +147,7 @@ class InstanceWatch:
             part="no-traffic",
             description=f"No request for {hours} hours. Clients may have lost the endpoint, or it costs in "
             "vain.",
-            query=requests_query(self.endpoint.endpoint_name),
+            query=requests_query,
             threshold=1,
             counts_rows=True,
             comparison="below",

@@ -173,7 +173,8 @@ def _asking(operation: str) -> Generator[None]:
                 f"The Azure credentials cannot be used: {first_line(error)} Log in (`az login`) and run the "
                 "update again; it goes on from here."
             ) from None
-        code = str(getattr(error, "error_code", None) or "")
+        told = getattr(error, "error_code", None) or ""
+        code = str(getattr(told, "value", told))
         reason = first_line(error.message or error.reason)
         raise AzureError(operation, int(error.status_code), code, reason.rstrip(".")) from None
     except errors.AzureError as error:

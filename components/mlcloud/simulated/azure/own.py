@@ -21,4 +21,6 @@ OWN: Mapping[str, Mapping[str, str]] = {
     "mlcloud:azure:Traffic": {
         "url": "https://{endpoint}.{region}.inference.ml.azure.com/score",
     },
+    # The real name ends with digits that no other has; here the same content has the same name.
+    "mlcloud:azure:UniqueName": {"name": "{prefix}{long:8}-0000"},
 }
