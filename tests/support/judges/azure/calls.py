@@ -59,6 +59,20 @@ def problems(call: Call) -> list[str]:
     return [str(finding) for finding in judge([call]).findings]
 
 
+def judge_body(name: str, value: Any, path: str, *, package: str = "machinelearning") -> list[Finding]:
+    """What is wrong with a body of a model.
+
+    Args:
+        name: The model, such as `JobBase`.
+        value: The body.
+        path: What the body is, for the findings.
+        package: The client.
+    """
+    report = Report()
+    Values(package, path, report, sent=True).value(value, Schema(kind="object", model=name), "")
+    return report.findings
+
+
 def _query(method: Method, query: Mapping[str, str]) -> Iterator[Finding]:
     for name, value in query.items():
         if name not in method.query:
