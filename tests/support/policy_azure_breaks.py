@@ -55,6 +55,12 @@ STORAGE = [
         ("expiry policy rules 0 definition actions version", REMOVED),
         ("expiry accountName", "another"),
     ),
+    *breaks(
+        "storage-access-log",
+        ("storage-log", REMOVED),
+        ("storage-log logs 1 enabled", False),
+        ("storage-log resourceUri", GROUP),
+    ),
     *switched("storage-sas-expiry", "account sasPolicy sasExpirationPeriod", ""),
     *switched("storage-no-local-users", "account isLocalUserEnabled", True),
     *switched("storage-one-tenant", "account allowCrossTenantReplication", True),
@@ -85,6 +91,12 @@ REGISTRY_AND_KEYS = [
     *breaks("keys-purge-protection", ("vault properties softDeleteRetentionInDays", REMOVED)),
     *switched("keys-rbac", "vault properties enableRbacAuthorization", False),
     *switched("keys-network", "vault properties publicNetworkAccess", "Enabled"),
+    *breaks(
+        "keys-access-log",
+        ("vault-log", REMOVED),
+        ("vault-log logs 0 category", "AzurePolicyEvaluationDetails"),
+        ("vault-log workspaceId", ""),
+    ),
     *breaks(
         "keys-rotation",
         ("key properties rotationPolicy", REMOVED),

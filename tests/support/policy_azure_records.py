@@ -24,6 +24,7 @@ BLOB_READER = f"{ROLES}/2a2b9908-6ea1-4ae2-8e65-a410df84e7d1"
 ACCOUNT = f"{PROVIDERS}/Microsoft.ManagedIdentity/userAssignedIdentities/shop-training"
 IDENTITY = {"type": "UserAssigned", "userAssignedIdentities": [ACCOUNT]}
 ENCRYPTION = {"status": "enabled", "keyVaultProperties": {"keyIdentifier": KEY}}
+ACCESSES = ("StorageRead", "StorageWrite", "StorageDelete")
 LOGGED = ("AmlOnlineEndpointTrafficLog", "AmlOnlineEndpointConsoleLog", "AmlOnlineEndpointEventLog")
 
 KEYS: Records = {
@@ -296,10 +297,10 @@ SERVING: Records = {
     "endpoint": {
         "type": "azure-native:machinelearningservices:OnlineEndpoint",
         "inputs": {
+            "endpointName": "shop",
             "identity": IDENTITY,
             "properties": {"authMode": "AADToken", "publicNetworkAccess": "Disabled"},
         },
-        "outputs": {"id": ENDPOINT_ID},
     },
     "deployment": {
         "type": "azure-native:machinelearningservices:OnlineDeployment",
@@ -318,7 +319,6 @@ SERVING: Records = {
     "logs": {
         "type": "azure-native:operationalinsights:Workspace",
         "inputs": {"retentionInDays": 365},
-        "outputs": {"id": LOGS_ID},
     },
     "insights": {
         "type": "azure-native:applicationinsights:Component",
@@ -331,6 +331,20 @@ SERVING: Records = {
             "workspaceId": LOGS_ID,
             "logs": [{"category": category, "enabled": True} for category in LOGGED],
         },
+    },
+    **{
+        f"{name}-log": {
+            "type": "azure-native:monitor:DiagnosticSetting",
+            "inputs": {
+                "resourceUri": target,
+                "workspaceId": LOGS_ID,
+                "logs": [{"category": category, "enabled": True} for category in categories],
+            },
+        }
+        for name, target, categories in (
+            ("storage", f"{STORAGE_ID}/blobServices/default", ACCESSES),
+            ("vault", VAULT_ID, ("AuditEvent",)),
+        )
     },
     "alert": {
         "type": "azure-native:monitor:MetricAlert",

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from mlcloud.core.errors import ABSENT, Problem
+from mlcloud.policy.azure.logs import logged
 from mlcloud.policy.azure.registry import REGISTRY
 from mlcloud.policy.azure.storage import ACCOUNT
 from mlcloud.policy.azure.workspace import WORKSPACE
@@ -105,6 +106,16 @@ CONTROLS: Final = (
         why="Whoever finds a credential uses it from anywhere.",
         types=[VAULT],
         judge=_closed,
+    ),
+    Control(
+        id="keys-access-log",
+        sources=["prowler keyvault_logging_enabled", "LT-3"],
+        title="Each use of a vault is logged",
+        severity="medium",
+        why="After a leak nobody can say which key or secret was read, and by whom.",
+        types=[VAULT],
+        # https://learn.microsoft.com/azure/key-vault/general/logging
+        judge=logged("AuditEvent"),
     ),
     Control(
         id="keys-rotation",

@@ -1,17 +1,17 @@
 """Controls of logs, alerts and who hears of them."""
 
 from collections.abc import Iterator
-from typing import Any, Final, cast
+from typing import Final
 
-from mlcloud.core.errors import ABSENT, Problem
+from mlcloud.core.errors import Problem
 from mlcloud.policy.azure.endpoint import ENDPOINT
+from mlcloud.policy.azure.logs import logged
 from mlcloud.policy.control import Control
-from mlcloud.policy.judging import at_least, each, expect, has, is_given, is_true, problem
-from mlcloud.policy.resource import UNKNOWN, Declared, Resource
+from mlcloud.policy.judging import at_least, each, expect, is_given, is_true
+from mlcloud.policy.resource import Declared, Resource
 
 LOGS: Final = "azure-native:operationalinsights:Workspace"
 _INSIGHTS: Final = "azure-native:applicationinsights:Component"
-_DIAGNOSTICS: Final = "azure-native:monitor:DiagnosticSetting"
 _ALERT: Final = "azure-native:monitor:MetricAlert"
 _QUERY: Final = "azure-native:monitor:ScheduledQueryRule"
 _GROUP: Final = "azure-native:monitor:ActionGroup"
@@ -22,19 +22,6 @@ _CATEGORIES: Final = (
     "AmlOnlineEndpointConsoleLog",
     "AmlOnlineEndpointEventLog",
 )
-
-
-def _logs_all(setting: Resource, _declared: Declared) -> Iterator[Problem]:
-    given = setting.value("logs")
-    logs = cast("list[Any]", given) if isinstance(given, list) else []
-    on = [cast("dict[str, Any]", one) for one in logs if isinstance(one, dict)]
-    named = {one.get("category") for one in on if one.get("enabled") is True}
-    if "allLogs" not in {one.get("categoryGroup") for one in on if one.get("enabled") is True}:
-        unknown = UNKNOWN in (given, *logs, *(value for one in on for value in one.values()))
-        for category in _CATEGORIES:
-            if category not in named:
-                yield problem("logs", UNKNOWN if unknown else ABSENT, category, f"send {category}, too")
-    yield from expect("workspaceId", is_given, "a Log Analytics workspace")(setting, _declared)
 
 
 def _tells(alert: Resource, declared: Declared) -> Iterator[Problem]:
@@ -71,7 +58,7 @@ CONTROLS: Final = (
         severity="medium",
         why="Nobody can say what the model was asked when it went wrong.",
         types=[ENDPOINT],
-        judge=has(_DIAGNOSTICS, "resourceUri", _logs_all),
+        judge=logged(*_CATEGORIES),
     ),
     Control(
         id="monitoring-alerts",

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from mlcloud.core.errors import ABSENT, Problem
+from mlcloud.policy.azure.ids import is_of
 from mlcloud.policy.azure.keys import VAULT
 from mlcloud.policy.azure.registry import REGISTRY
 from mlcloud.policy.azure.storage import ACCOUNT
@@ -20,14 +21,6 @@ _RULE: Final = "azure-native:network:SecurityRule"
 _PRIVATE_ENDPOINT: Final = "azure-native:network:PrivateEndpoint"
 # Azure's own names for everybody (https://learn.microsoft.com/azure/virtual-network/service-tags-overview).
 _WORLD: Final = ("*", "any", "internet", "0.0.0.0/0", "::/0", "<nw>/0", "/0")
-
-# What has private endpoints: its type in Azure's ids, and which property is its name there.
-_NAMES: Final = {
-    ACCOUNT: ("Microsoft.Storage/storageAccounts", "accountName"),
-    REGISTRY: ("Microsoft.ContainerRegistry/registries", "registryName"),
-    VAULT: ("Microsoft.KeyVault/vaults", "vaultName"),
-    WORKSPACE: ("Microsoft.MachineLearningServices/workspaces", "workspaceName"),
-}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,18 +96,10 @@ def _reached_privately(resource: Resource, declared: Declared) -> Iterator[Probl
         for endpoint in declared.all(_PRIVATE_ENDPOINT)
         for _, target in endpoint.values("privateLinkServiceConnections[*].privateLinkServiceId")
     ]
-    if not any(_means(target, endpoint, resource) for endpoint, target in targets):
+    if not any(is_of(target, endpoint, resource) for endpoint, target in targets):
         fix = "declare a PrivateEndpoint of it: nothing reaches it otherwise"
         unknown = any(target == UNKNOWN and not endpoint.dependencies for endpoint, target in targets)
         yield problem("PrivateEndpoint", UNKNOWN if unknown else ABSENT, "a private endpoint of it", fix)
-
-
-def _means(target: Any, endpoint: Resource, resource: Resource) -> bool:
-    """Return whether a private endpoint is of a resource: by the name that its target's id ends with."""
-    if target == UNKNOWN:
-        return resource.urn in endpoint.dependencies
-    kind, name = _NAMES[resource.type]
-    return str(target).lower().endswith(f"/{kind}/{resource.value(name)}".lower())
 
 
 CONTROLS: Final = (
@@ -176,7 +161,7 @@ CONTROLS: Final = (
         title="What the internet does not reach has a private endpoint",
         severity="high",
         why="Else somebody opens it again to reach it at all.",
-        types=list(_NAMES),
+        types=[ACCOUNT, REGISTRY, VAULT, WORKSPACE],
         judge=_reached_privately,
         applies=_closed,
     ),

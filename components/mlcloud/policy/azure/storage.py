@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import Any, Final, cast
 
 from mlcloud.core.errors import ABSENT, Problem
+from mlcloud.policy.azure.logs import logged
 from mlcloud.policy.control import Control
 from mlcloud.policy.judging import (
     PROD,
@@ -179,6 +180,16 @@ CONTROLS: Final = (
         why="What nobody sees costs every month.",
         types=[ACCOUNT],
         judge=has(_POLICY, "accountName", _deletes_versions),
+        applies=_is_for_blobs,
+    ),
+    Control(
+        id="storage-access-log",
+        sources=["CKV2_AZURE_21", "LT-3"],
+        title="Each access is logged",
+        severity="medium",
+        why="After a leak nobody can say what was read, and by whom.",
+        types=[ACCOUNT],
+        judge=logged("StorageRead", "StorageWrite", "StorageDelete"),
         applies=_is_for_blobs,
     ),
     Control(
