@@ -79,6 +79,7 @@ PACKAGES: Mapping[str, Package] = {
     "logs": Package("azure-mgmt-loganalytics", "azure/mgmt/loganalytics"),
     "actions": Package("azure-mgmt-monitor", f"{_MONITOR}/v2023_01_01"),
     "alerts": Package("azure-mgmt-monitor", f"{_MONITOR}/v2018_03_01"),
+    "raised": Package("azure-mgmt-alertsmanagement", "azure/mgmt/alertsmanagement"),
     "autoscale": Package("azure-mgmt-monitor", f"{_MONITOR}/v2022_10_01"),
     "queries": Package("azure-mgmt-monitor", f"{_MONITOR}/v2022_08_01_preview"),
     "diagnostics": Package("azure-mgmt-monitor", f"{_MONITOR}/v2021_05_01_preview"),
