@@ -63,7 +63,7 @@ def test_a_role_of_the_plans_own_is_known() -> None:
 def test_an_action_is_one_that_a_request_needs() -> None:
     right = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/write"
     wrong = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints/pause/action"
-    other = "Microsoft.AlertsManagement/alerts/read"
+    other = "Microsoft.Insights/metrics/read"
     report = judged(allowing(right, wrong, other))
     assert [str(finding) for finding in report.findings] == [
         f"thing: {wrong}: Azure has no such action (action)"
