@@ -234,7 +234,8 @@ class AzureEndpoint(pulumi.ComponentResource):
                 egress_public_network_access=_egress(args),
             ),
             tags=scope.tags,
-            opts=child_options(self, environment=scope.environment, serves=True, extra=own),
+            # Not protected: each new model makes another one, and the one before goes.
+            opts=child_options(self, environment=scope.environment, extra=own),
         )
 
     def _colour(self, name: str, args: AzureEndpointArgs) -> pulumi.Output[str]:

@@ -42,7 +42,8 @@ def simulated(
         if name in looks.outputs:
             value = templates.render(looks.outputs[name])
             outputs[name] = value
-            templates.known[name] = value
+            # An identifier goes by inputs: a version is called otherwise than what it is a version of.
+            templates.known.setdefault(name, value)
         elif member.required:
             told = cloud.computed(name, facts, given, templates.render)
             outputs[name] = _empty(member) if told is None else told
