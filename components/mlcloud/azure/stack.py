@@ -173,6 +173,7 @@ class _Stack:
                 registry_id=self._registry.registry_id,
                 vault_id=self._foundation.vault_id,
                 insights_id=self._foundation.insights_id,
+                private=self._private,
             ),
             opts=self._options,
         )
