@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from support.judges.azure.documents import Method, route
+from support.judges.azure.models import UNKNOWN, Values
 from support.judges.azure.schemas import Schema
-from support.judges.azure.values import UNKNOWN, Values
 from support.judges.report import Finding, Report
 
 _TEXTS = {"bool": r"true|false", "int": r"-?\d+", "float": r"-?\d+(\.\d+)?"}
@@ -57,20 +57,6 @@ def judge(calls: Iterable[Call]) -> Report:
 def problems(call: Call) -> list[str]:
     """What is wrong with one request, in words."""
     return [str(finding) for finding in judge([call]).findings]
-
-
-def judge_body(name: str, value: Any, path: str, *, package: str = "machinelearning") -> list[Finding]:
-    """What is wrong with a body of a model.
-
-    Args:
-        name: The model, such as `JobBase`.
-        value: The body.
-        path: What the body is, for the findings.
-        package: The client.
-    """
-    report = Report()
-    Values(package, path, report, sent=True).value(value, Schema(kind="object", model=name), "")
-    return report.findings
 
 
 def _query(method: Method, query: Mapping[str, str]) -> Iterator[Finding]:

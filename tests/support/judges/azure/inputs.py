@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from support.judges.azure.documents import method
+from support.judges.azure.models import SECRET, UNKNOWN, Values
 from support.judges.azure.schemas import Field, Schema, fields_of, model
 from support.judges.azure.twins import TWINS, WITHOUT, Twin
-from support.judges.azure.values import SECRET, UNKNOWN, Values
 from support.judges.report import Finding, Report, leaves
 
 # A word of a path that is a resource's whole id.

@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 from support.judges.azure.documents import is_a_path, requests
-from support.judges.azure.values import UNKNOWN
+from support.judges.azure.models import UNKNOWN
 from support.judges.report import Finding, Report
 
 ASSIGNMENT = "azure-native:authorization:RoleAssignment"

@@ -114,11 +114,6 @@ def fields_of(package: str, schema: Schema, value: Mapping[str, Any]) -> Mapping
     return model(package, kind).fields if kind else schema.fields
 
 
-def settable(name: str, package: str = "machinelearning") -> set[str]:
-    """The fields of a model that a caller may set, by their name on the wire."""
-    return {key for key, found in model(package, name).fields.items() if not found.read_only}
-
-
 # Models made from TypeSpec
 
 

@@ -30,6 +30,25 @@ _ENVELOPE = frozenset({"id", "name", "type", "systemData"})
 _ID = re.compile(r"/subscriptions/[^/]+/(resourceGroups|providers)/.+", re.IGNORECASE)
 
 
+def judge_body(name: str, value: Any, path: str, *, package: str = "machinelearning") -> list[Finding]:
+    """What is wrong with a body of a model.
+
+    Args:
+        name: The model, such as `JobBase`.
+        value: The body.
+        path: What the body is, for the findings.
+        package: The client.
+    """
+    report = Report()
+    Values(package, path, report, sent=True).value(value, Schema(kind="object", model=name), "")
+    return report.findings
+
+
+def settable(name: str, package: str = "machinelearning") -> set[str]:
+    """The fields of a model that a caller may set, by their name on the wire."""
+    return {key for key, found in model(package, name).fields.items() if not found.read_only}
+
+
 class Values:
     """What is said of the values of one body."""
 
