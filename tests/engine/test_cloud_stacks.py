@@ -1,12 +1,13 @@
 """Whole cloud stacks, applied on the embedded engine with simulators: made, changed, failing, destroyed."""
 
-import linecache
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from mlcloud.embedded.ledger import needs
 from mlcloud.simulated.failures import FAIL_VARIABLE
+from pulumi.runtime import resource
+from pulumi.runtime.proto.source_pb2 import StackTrace
 from support.cloud_stack import CloudStack
 from support.cloud_stacks import (
     DEV,
@@ -27,9 +28,9 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], C
     for name in ("PULUMI_BACKEND_URL", "PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("MLCLOUD_HOME", str(tmp_path))
-    # For each resource, Pulumi's SDK reads its own stack, which asks the disk whether any file of it has
-    # changed: half the time of a run.
-    monkeypatch.setattr(linecache, "checkcache", lambda _=None: None)
+    # For each resource, Pulumi's SDK writes down where it was declared, the frames of the test's runner too:
+    # a fifth of a run, and neither the engine nor a provider reads it.
+    monkeypatch.setattr(resource, "_get_stack_trace", StackTrace)
     return lambda name: CloudStack(name, tmp_path)
 
 

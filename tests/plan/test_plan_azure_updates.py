@@ -3,7 +3,7 @@
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from mlcloud.azure.capacity import InstanceCapacity
@@ -16,6 +16,8 @@ from mlcloud.azure.watches import InstanceWatch
 from mlcloud.core.scope import Scope
 from mlcloud.core.settings import Canary
 from mlcloud.simulated import providers_for
+from mlcloud.simulated.azure.own import OWN
+from support.engine import MemoryState
 from support.simulated_stack import SimulatedStack
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
@@ -86,10 +88,19 @@ def simulated(folder: Path) -> SimulatedStack:
     return SimulatedStack(folder, providers=providers_for("azure", own=True))
 
 
-@pytest.fixture
-def stack(tmp_path: Path) -> SimulatedStack:
-    found = simulated(tmp_path)
+@pytest.fixture(scope="module")
+def first(tmp_path_factory: pytest.TempPathFactory) -> SimulatedStack:
+    """A stack that is up, and that nobody edits."""
+    found = simulated(tmp_path_factory.mktemp("first"))
     found.up(served())
+    return found
+
+
+@pytest.fixture
+def stack(first: SimulatedStack, tmp_path: Path) -> SimulatedStack:
+    """A stack that is up, with a state of its own."""
+    found = simulated(tmp_path)
+    found.state = MemoryState(first.state.read())
     return found
 
 
@@ -107,8 +118,8 @@ def moved(stack: SimulatedStack) -> None:
         assert ops.index(("create-replacement", name)) < traffic < ops.index(("delete-replaced", name)), name
 
 
-def test_alarms_logs_and_scaling_come_before_the_traffic(stack: SimulatedStack) -> None:
-    order = [name for _, name in stack.ops]
+def test_alarms_logs_and_scaling_come_before_the_traffic(first: SimulatedStack) -> None:
+    order = [name for _, name in first.ops]
     traffic = order.index("endpoint-traffic")
     for name in ("endpoint-server-errors", "endpoint-latency-p99", "endpoint-logs", "endpoint-scaling"):
         assert order.index(name) < traffic, name
@@ -176,6 +187,7 @@ IN_PLACE: list[tuple[dict[str, Any], list[str]]] = [
     ({"watch": {"client_error_percent": 5}}, ["watch-client-errors"]),
     # Azure ML sets an endpoint as a whole: what changes of it sets the weights again.
     ({"identity_id": IDENTITY + "-2"}, ["endpoint-endpoint", "endpoint-traffic"]),
+    ({"private": True}, ["endpoint-endpoint", "endpoint-traffic"]),
 ]
 
 
@@ -230,3 +242,48 @@ def test_a_cluster_is_made_anew_for_other_machines_alone(
     stack.up(lambda: AzureCluster("gpu", args))
     stack.up(lambda: AzureCluster("gpu", dataclasses.replace(args, **edit)))
     assert [op for op, name in changed(stack) if op != "replace"] == ops
+
+
+def test_going_back_after_a_failed_move_makes_a_third_colour_and_then_takes_both_others_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first colour serves until then: its name is taken, and Pulumi means to delete it by its id."""
+    nonce = iter(range(1, 10))
+
+    def another_nonce() -> None:
+        template = f"{{prefix}}{{long:8}}-000{next(nonce)}"
+        monkeypatch.setitem(cast("dict[str, str]", OWN["mlcloud:azure:UniqueName"]), "name", template)
+
+    another_nonce()
+    stack = simulated(tmp_path)
+    stack.up(served())
+    another_nonce()
+    monkeypatch.setenv("MLCLOUD_SIMULATED_FAIL", "update endpoint-traffic")
+    assert not stack.open(served(model=NEXT_MODEL)).up().ok
+    assert ("delete-replaced", "endpoint-deployment") not in stack.ops
+    monkeypatch.delenv("MLCLOUD_SIMULATED_FAIL")
+    another_nonce()
+    stack.up(served())
+    ops = changed(stack)
+    traffic = ops.index(("update", "endpoint-traffic"))
+    assert ops.index(("create-replacement", "endpoint-deployment")) < traffic
+    gone = [index for index, op in enumerate(ops) if op == ("delete-replaced", "endpoint-deployment")]
+    assert len(gone) == 2
+    assert min(gone) > traffic
+    assert stack.outputs("endpoint-deployment")["name"].endswith("-0003")
+    assert stack.outputs("endpoint-traffic")["deployment"].endswith("-0003")
+    stack.up(served())
+    assert changed(stack) == []
+
+
+def test_a_failed_move_is_taken_up_by_the_next_update(
+    stack: SimulatedStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLCLOUD_SIMULATED_FAIL", "update endpoint-traffic")
+    assert not stack.open(served(model=NEXT_MODEL)).up().ok
+    monkeypatch.delenv("MLCLOUD_SIMULATED_FAIL")
+    stack.up(served(model=NEXT_MODEL))
+    ops = changed(stack)
+    traffic = ops.index(("update", "endpoint-traffic"))
+    assert [op for op in ops if op[0] == "create-replacement"] == []
+    assert {name for op, name in ops[traffic:] if op == "delete-replaced"} >= COLOUR

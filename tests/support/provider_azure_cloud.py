@@ -36,6 +36,7 @@ from support.provider_azure_operations import Operations
 from support.provider_azure_registry import Registry
 from support.provider_azure_storage import PLACE, Storage
 from support.provider_azure_watching import Watching
+from support.provider_azure_workspace import Workspace
 
 SUBSCRIPTION = "11111111-2222-3333-4444-555555555555"
 GROUP = "churn-dev"
@@ -97,10 +98,12 @@ class Cloud:
         self.registry = Registry()
         self.endpoints = Endpoints(self.operations, lambda: self.url)
         self.watching = Watching(lambda: self.url)
+        self.workspace = Workspace(lambda: self.url, REGION)
         self.names = Names(lambda: self.url)
+        self.names.live[WORKSPACE_ID] = self.workspace.told(WORKSPACE_ID)
         self._handlers: dict[str, Callable[[Any], Any]] = {}
         self._others: list[_Other] = []
-        parts = (self.operations, self.storage, self.jobs, self.registry)
+        parts = (self.operations, self.storage, self.jobs, self.registry, self.workspace)
         for part in (*parts, self.endpoints, self.watching, self.names):
             self._take(part.handlers())
         self._trusted, context = certificate_in(self.folder)
@@ -221,12 +224,16 @@ class Cloud:
         return Request(method.name, verb, path, query, given, body)
 
     def _judged(self, request: Request) -> list[str]:
+        """What is wrong with a call to Azure ML: its token's audience first."""
         call = Call(
             http_method=request.http_method, path=request.path, query=request.query, body=request.body
         )
         if route(call.http_method, call.path) is None:
             return []
         wrong = problems(call)
+        service = "ml" if request.path.startswith("/history/") else "management"
+        if request.headers.get("authorization") != f"Bearer token for https://{service}.azure.com":
+            wrong.append(f"{request.method}: the token is not for https://{service}.azure.com")
         if not self.strict:
             wrong = [text for text in wrong if "api-version" not in text]
         with self.lock:
@@ -280,6 +287,8 @@ def _error(path: str, status: int, code: str, message: str, headers: dict[str, s
 def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Headers and body are two segments: the second one would wait 40 ms for the first one's receipt.
+        disable_nagle_algorithm = True
 
         def _any(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))

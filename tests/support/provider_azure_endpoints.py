@@ -16,6 +16,14 @@ from support.provider_azure_operations import Operations
 _ML = "https://ml.azure.com"
 _TYPE = "Microsoft.MachineLearningServices/workspaces/onlineEndpoints"
 _MOST_MIRRORED = 50
+# A third deployment is on a page of its own.
+_PAGE = 2
+_SYSTEM_DATA = {
+    "createdBy": "somebody",
+    "createdAt": "2026-01-01T00:00:00+00:00",
+    "lastModifiedAt": "2026-01-01T00:00:00+00:00",
+}
+_CHANGING = ("Creating", "Updating")
 Prediction = object
 
 
@@ -72,11 +80,17 @@ class Endpoints:
     ) -> str:
         """A deployment as azure-native makes it."""
         place = f"{path}/deployments/{name}"
-        properties = {"endpointComputeType": "Managed", "instanceType": "Standard_DS3_v2"}
+        properties = {
+            "endpointComputeType": "Managed",
+            "instanceType": "Standard_DS3_v2",
+            "scaleSettings": {"scaleType": "Default"},
+        }
         told = {"id": place, "name": name, "type": f"{_TYPE}/deployments", "location": "westeurope"}
         self.deployments[place] = {
             **told,
             "tags": tags or {},
+            "sku": {"name": "Default", "capacity": 1},
+            "systemData": _SYSTEM_DATA,
             "properties": {**properties, "provisioningState": state},
         }
         return place
@@ -110,25 +124,24 @@ class Endpoints:
             "scoringUri": f"{self._url()}/score/{name}",
             "swaggerUri": f"{self._url()}/swagger/{name}",
         }
-        envelope = {"id": path, "name": name, "type": _TYPE, "systemData": {"createdBy": "somebody"}}
+        envelope = {"id": path, "name": name, "type": _TYPE, "systemData": _SYSTEM_DATA}
         return {"kind": "Managed", **body, **envelope, "properties": {**properties, **told}}
 
     def _page(self, items: list[dict[str, Any]], path: str, start: int = 0) -> dict[str, Any]:
-        """One at a time, so that whoever reads a list reads all of it."""
-        told: dict[str, Any] = {"value": items[start : start + 1]}
-        if start + 1 < len(items):
-            told["nextLink"] = f"{self._url()}{path}?api-version=2025-12-01&$skip={start + 1}"
+        told: dict[str, Any] = {"value": items[start : start + _PAGE]}
+        if start + _PAGE < len(items):
+            told["nextLink"] = f"{self._url()}{path}?api-version=2025-12-01&$skip={start + _PAGE}"
         return told
 
     def _get(self, request: Any) -> dict[str, Any]:
         endpoint = self.find(request.path)
-        if endpoint["properties"]["provisioningState"] == "Updating":
+        if endpoint["properties"]["provisioningState"] in _CHANGING:
             for operation in self._operations.open():
                 operation.look()
         return endpoint
 
     def _busy(self, endpoint: dict[str, Any]) -> None:
-        if endpoint["properties"]["provisioningState"] in ("Creating", "Updating", "Deleting"):
+        if endpoint["properties"]["provisioningState"] in _CHANGING:
             raise not_now("The endpoint is being changed: wait until that has ended.")
 
     def _put(self, request: Any) -> Answer:
@@ -139,8 +152,8 @@ class Endpoints:
         told = self._told(path, body)
         self._demand_split(path, told["properties"])
         if known is None:
-            self.all[path] = told
-        self.all[path]["properties"]["provisioningState"] = "Updating"
+            self.all[path] = {**told, "properties": dict(told["properties"])}
+        self.all[path]["properties"]["provisioningState"] = "Creating" if known is None else "Updating"
 
         def carry_out() -> None:
             failure, self.move_failure = self.move_failure, None

@@ -22,6 +22,8 @@ class Names:
         self.deleted: dict[str, dict[str, Any]] = {}
         # How a deleted workspace is told on the list: its state, or as if nothing were.
         self.deleted_state = "Succeeded"
+        # Whether a deleted workspace's own address still answers.
+        self.is_answered = False
         self._url = url
 
     def handlers(self) -> dict[str, Callable[[Any], Any]]:
@@ -62,9 +64,12 @@ class Names:
         return Answer(200 if known else 201, told)
 
     def _get(self, request: Any) -> dict[str, Any]:
-        if request.path not in self.live:
+        found = self.live.get(request.path)
+        if found is None and self.is_answered:
+            found = self.deleted.get(request.path)
+        if found is None:
             raise missing(request.path)
-        return self.live[request.path]
+        return found
 
     def _delete(self, request: Any) -> Answer:
         path, purge = request.path, request.query.get("forceToPurge") == "true"

@@ -1,12 +1,4 @@
-"""Names and ids of the provider's resources of Azure, for tests, and operations that go on beside a test."""
-
-import threading
-from collections.abc import Callable
-from typing import Any
-
-import threading
-from collections.abc import Callable
-from typing import Any
+"""Names and ids of the provider's resources of Azure, for tests."""
 
 from support import provider_azure_cloud as az
 from support.provider_plugin import RefusedError

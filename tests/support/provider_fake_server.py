@@ -17,12 +17,13 @@ from urllib.parse import urlsplit
 
 MODEL = json.loads((Path(urlsplit(os.environ["MLCLOUD_MODEL_URI"]).path) / "model.skops").read_text())
 STARTED = time.monotonic()
+LATE_S = 10
 VERSION = os.environ["MLCLOUD_MODEL_VERSION"]
 
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        late = MODEL["mode"] == "late" and time.monotonic() < STARTED + 1
+        late = MODEL["mode"] == "late" and time.monotonic() < STARTED + LATE_S
         self.answer(503 if MODEL["mode"] == "hang" or late else 200, {})
 
     def do_POST(self) -> None:

@@ -220,6 +220,8 @@ def _error(status: int, code: str, message: str) -> Answer:
 def _handler(cloud: Cloud) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        # Headers and body are two segments: the second one would wait 40 ms for the first one's receipt.
+        disable_nagle_algorithm = True
 
         def _any(self) -> None:
             content = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -46,6 +46,18 @@ def test_the_check_of_what_is_loaded_sees_the_engine(project: Path) -> None:
     assert "pulumi" in loaded_by("preview", "dev", folder=project)
 
 
+def test_a_command_looks_for_garbage_less_often_than_python_does_by_default(project: Path) -> None:
+    program = (
+        "import gc; from mlcloud.cli.__main__ import main\n"
+        "before, _, most = gc.get_threshold(); main(['outputs', 'dev'])\n"
+        "after, _, still = gc.get_threshold(); print(after >= 10 * before, 0 < still <= most)"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", program], cwd=project, capture_output=True, text=True, timeout=200, check=True
+    )
+    assert result.stdout.splitlines()[-1] == "True True"
+
+
 def run_with(failure: BaseException, monkeypatch: pytest.MonkeyPatch) -> int:
     """The exit status of a command that fails so."""
 

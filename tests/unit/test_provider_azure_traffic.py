@@ -298,7 +298,12 @@ def test_who_answers_too_late_is_told_with_the_last_error(plugin: Plugin, place:
         ({"scoringUrl": "http://example.com/score"}, "scoringUrl", "TLS"),
         ({"modelUri": "gs://models/a"}, "modelUri", "not an address in Blob Storage"),
         ({"modelSha256": "1"}, "modelSha256", "1"),
-        ({"alertRules": ["slow"]}, "alertRules", "metricAlerts/<metricAlert>"),
+        ({"alertRules": ["slow"]}, "alertRules", "metricAlerts/<name>"),
+        (
+            {"alertRules": ["/subscriptions/7/providers/Microsoft.Insights/scheduledQueryRules/slow"]},
+            "alertRules",
+            "scheduledQueryRules/<name>",
+        ),
         ({"canaryPercent": 51}, "canaryPercent", "from 1 to 50"),
         ({"linearStepPercent": 5}, "linearStepPercent", "from 10 to 50"),
         ({"canaryPercent": 5, "linearStepPercent": 10}, "linearStepPercent", "give one"),

@@ -147,6 +147,8 @@ def test_a_failure_gives_the_traffic_back_and_the_next_update_succeeds(
     properties = cloud.endpoints.all[place.path]["properties"]
     assert (properties["traffic"], properties["mirrorTraffic"]) == ({"blue": 100}, {})
     assert all(split.get("blue", 0) + split.get("green", 0) == 100 for split in place.splits())
+    if fail is alert_while_it_mirrors:
+        assert all("green" not in split for split in place.splits())
     assert traffic.read() == before
 
     place.answer(2, "class 2")
@@ -207,6 +209,37 @@ def test_alerts_are_watched_for_the_time_between_two_moves(
     traffic.update(place.inputs(2, **more))
     # Before all, and at the beginning and end of both waits.
     assert cloud.count("alerts_list") - start >= 5
+
+
+@pytest.mark.parametrize("is_loose", [False, True], ids=["asked for", "told too much"])
+def test_only_a_fired_alert_of_a_named_rule_stops_a_move(
+    cloud: azure.Cloud, plugin: Plugin, place: Place, *, is_loose: bool
+) -> None:
+    logs = place.rule.replace("metricAlerts", "scheduledQueryRules").replace("-slow", "-errors")
+    more = {"canaryPercent": 10, "alertRules": [place.rule, logs]}
+    traffic = place.served(plugin, **more)
+    cloud.watching.is_loose = is_loose
+    try:
+        cloud.watching.fire_later(f"{place.rule}-other", calls=3)
+        cloud.watching.fire_later(place.rule.replace("metricAlerts", "activityLogAlerts"), calls=3)
+        assert traffic.update(place.inputs(2, **more))["traffic"] == {"green": 100}
+        asked = cloud.last("alerts_list").query
+        assert (asked["alertRule"], asked["monitorCondition"]) == (logs, "Fired")
+        cloud.watching.fire_later(logs, calls=3)
+        with pytest.raises(RefusedError, match=f"the alert {place.name}-errors was opened"):
+            traffic.update(place.inputs(1, **more))
+    finally:
+        cloud.watching.is_loose = False
+        cloud.watching.alerts.clear()
+
+
+def test_what_has_more_of_the_traffic_already_is_not_given_less(
+    cloud: azure.Cloud, plugin: Plugin, place: Place
+) -> None:
+    traffic = place.served(plugin)
+    cloud.endpoints.set_traffic(place.path, {"green": 60, "blue": 40})
+    traffic.update(place.inputs(2, canaryPercent=10))
+    assert place.splits() == [{"blue": 100}, {"green": 100}]
 
 
 @pytest.mark.parametrize("fault", ["lose", "drop"])

@@ -231,7 +231,9 @@ class AzureEndpoint(pulumi.ComponentResource):
                 scale_settings=ml.DefaultScaleSettingsArgs(scale_type="Default"),
                 # Its container logs go by the endpoint's diagnostic settings, which needs no way out.
                 app_insights_enabled=False,
-                egress_public_network_access=_egress(args),
+                # A workspace's managed network says what is reached, and this then does not apply
+                # (https://learn.microsoft.com/azure/machine-learning/concept-secure-online-endpoint).
+                egress_public_network_access="Enabled",
             ),
             tags=scope.tags,
             # Not protected: each new model makes another one, and the one before goes.
@@ -258,7 +260,6 @@ class AzureEndpoint(pulumi.ComponentResource):
                 "environment": args.environment_id,
                 "instance_type": capacity.instance_type,
                 "asked": json.dumps(asked, sort_keys=True),
-                "private": str(args.private),
             },
             opts=child_options(self, environment=args.scope.environment),
         )
@@ -347,14 +348,6 @@ def _rollback_alarms(
         )
         for alarm in (errors, latency)
     ]
-
-
-def _egress(args: AzureEndpointArgs) -> str | None:
-    """Whether the deployment may reach the internet; a workspace with a managed network says it instead.
-
-    https://learn.microsoft.com/azure/machine-learning/concept-secure-online-endpoint#secure-outbound-access-with-workspace-managed-virtual-network
-    """
-    return None if args.private else "Enabled"
 
 
 def _probe(probe: Probe) -> ml.ProbeSettingsArgs:

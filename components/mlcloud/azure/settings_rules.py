@@ -19,7 +19,10 @@ _ROLLOUT: Final[TypeAdapter[Rollout]] = TypeAdapter(Rollout)
 _REGION: Final = r"[a-z]+\d?[a-z]*"
 _MACHINE: Final = r"Standard_[A-Z]+\d+[a-z]*(_[A-Za-z0-9]+)*"
 _IMAGE: Final = r"[a-z0-9]{5,50}\.azurecr\.io/"
-_SUBNET: Final = r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network/virtualNetworks/[^/]+/subnets/[^/]+"
+_SUBNET: Final = (
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Network"
+    r"/virtualNetworks/[^/]+/subnets/[^/]+"
+)
 _BLOBS: Final = r"https://[a-z0-9]{3,24}\.blob\.core\.windows\.net/[a-z0-9-]+/.+"
 _ARCHIVES: Final = (".tar.gz", ".tgz", ".zip")
 # https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas (online endpoints)

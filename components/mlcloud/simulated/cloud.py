@@ -81,7 +81,7 @@ class Cloud:
     deletes_first: bool = False
     """Whether a replacement deletes before it creates, unless the name is an automatic one."""
     sets: tuple[str, ...] = ()
-    """Members of objects that are lists as inputs and, as outputs, maps with an empty object for each item."""
+    """Members of objects: lists as inputs and, as outputs, maps with an empty object for each item."""
     content: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Type token to more inputs that its digits follow from: what a digest is the digest of."""
     counters: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])

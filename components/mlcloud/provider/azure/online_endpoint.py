@@ -38,15 +38,9 @@ class Split:
 
 @dataclass(frozen=True, kw_only=True)
 class Endpoint:
-    """An endpoint as Azure ML has it.
-
-    Attributes:
-        content: the endpoint.
-        deployments: its deployments by name.
-    """
+    """An endpoint as Azure ML has it."""
 
     content: Mapping[str, Any]
-    deployments: Mapping[str, Mapping[str, Any]]
 
     @property
     def split(self) -> Split:
@@ -68,14 +62,15 @@ class Endpoint:
         """What its tags say of its stack."""
         return owner_of(self.content.get("tags"))
 
-    def owner_of(self, deployment: str) -> dict[str, str]:
-        """What a deployment's tags say of its stack."""
-        return owner_of(self.deployments.get(deployment, {}).get("tags"))
+    def strangers(self, owners: Mapping[str, Mapping[str, str]], owner: Mapping[str, str]) -> list[str]:
+        """Deployments with traffic, or a copy of it, that are somebody else's.
 
-    def strangers(self, owner: Mapping[str, str]) -> list[str]:
-        """Deployments with traffic, or a copy of it, that are somebody else's."""
+        Args:
+            owners: whose each deployment is, as `owners` tells.
+            owner: who may have traffic.
+        """
         split = self.split
-        return sorted(name for name in {**split.traffic, **split.mirror} if self.owner_of(name) != owner)
+        return sorted(name for name in {**split.traffic, **split.mirror} if owners.get(name) != owner)
 
     @property
     def _properties(self) -> Mapping[str, Any]:
@@ -94,23 +89,26 @@ def path_of(clients: Clients, resource_group: str, workspace: str, endpoint: str
 def describe(clients: Clients, path: str) -> Endpoint | None:
     """The endpoint; None when there is none."""
     found = clients.find(path)
-    if found is None:
-        return None
-    deployments = {str(item["name"]): item for item in clients.pages(f"{path}/deployments")}
-    return Endpoint(content=found, deployments=deployments)
+    return None if found is None else Endpoint(content=found)
 
 
-def expect(clients: Clients, path: str) -> Endpoint:
-    """The endpoint, which must be there."""
-    found = describe(clients, path)
+def owners(clients: Clients, path: str) -> dict[str, dict[str, str]]:
+    """What the tags of each of the endpoint's deployments say of its stack, by name."""
+    return {str(item["name"]): owner_of(item.get("tags")) for item in clients.pages(f"{path}/deployments")}
+
+
+def settled(context: Context, clients: Clients, path: str, limit_s: float) -> Endpoint | None:
+    """The endpoint when nothing goes on with it: an interrupted update, or somebody else, may change it."""
+    found = operations.settled(context, clients, path, limit_s, f"changing {short_name(path)}")
+    return None if found is None else Endpoint(content=found)
+
+
+def expect(context: Context, clients: Clients, path: str, limit_s: float) -> Endpoint:
+    """The endpoint when nothing goes on with it; it must be there."""
+    found = settled(context, clients, path, limit_s)
     if found is None:
         raise ResourceError(f"endpoint: there is no endpoint {short_name(path)}: declare it first.")
     return found
-
-
-def settle(context: Context, clients: Clients, path: str, limit_s: float) -> None:
-    """Wait for what is going on at the endpoint: an interrupted update, or somebody else, has begun it."""
-    operations.settled(context, clients, path, limit_s, f"changing {short_name(path)}")
 
 
 def body(content: Mapping[str, Any], split: Split) -> dict[str, Any]:
@@ -140,20 +138,18 @@ def move(context: Context, clients: Clients, path: str, split: Split, limit_s: f
         Cancelled: the engine asked to stop; a move that has begun goes on in Azure.
     """
     name = short_name(path)
+    found = expect(context, clients, path, limit_s)
     for _ in range(_TRIES):
-        settle(context, clients, path, limit_s)
-        found = expect(clients, path)
         if found.split == split:
             return found
         try:
             started = clients.put(path, body(found.content, split))
+            operations.finish(context, clients, started, limit_s, f"moving the traffic of {name}")
         except AzureError as error:
             # Another change came between reading and writing: it is waited for.
             if not operations.is_busy(error):
                 raise
-        else:
-            operations.finish(context, clients, started, limit_s, f"moving the traffic of {name}")
-    found = expect(clients, path)
+        found = expect(context, clients, path, limit_s)
     if found.split == split:
         return found
     raise ResourceError(

@@ -1,6 +1,6 @@
 """The traffic of an online endpoint of Azure ML, which moves to another deployment in steps."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from typing_extensions import override
 
@@ -56,10 +56,12 @@ class AzureTraffic(
     ) -> AzureTrafficOutputs | None:
         """Gone when the endpoint is, or has no deployments; ill when it does not serve what is declared."""
         clients = clients_in(outputs.subscription)
-        endpoint = online.describe(clients, _path(clients, outputs))
-        if endpoint is None or not endpoint.deployments:
+        path = _path(clients, outputs)
+        endpoint = online.describe(clients, path)
+        owners = {} if endpoint is None else online.owners(clients, path)
+        if endpoint is None or not owners:
             return None
-        reason = _illness(endpoint, inputs)
+        reason = _illness(endpoint, inputs, owners)
         seen = traffic_move.outputs(inputs, endpoint, SERVING if reason is None else DIFFERS)
         if reason is not None:
             raise Unhealthy(identifier, seen, [f"{reason} The next update mends it."])
@@ -82,11 +84,10 @@ class AzureTraffic(
         """Take the traffic from every deployment, so that they can be deleted; others' keep theirs."""
         clients = clients_in(outputs.subscription)
         path = _path(clients, outputs)
-        online.settle(context, clients, path, DEFAULT_TIMEOUT_S)
-        endpoint = online.describe(clients, path)
+        endpoint = online.settled(context, clients, path, DEFAULT_TIMEOUT_S)
         if endpoint is None:
             return
-        strangers = endpoint.strangers(endpoint.owner)
+        strangers = endpoint.strangers(online.owners(clients, path), endpoint.owner)
         if strangers:
             told = (
                 f"{outputs.endpoint} sends traffic to {', '.join(strangers)}, which this stack has not made"
@@ -105,21 +106,22 @@ def _run(
 ) -> AzureTrafficOutputs:
     """Bring the endpoint's traffic to what is wanted from wherever it is."""
     path = online.path_of(clients, new.resource_group, new.workspace, new.endpoint)
-    online.settle(context, clients, path, new.timeout_s)
-    endpoint = online.expect(clients, path)
-    _demand_own(endpoint, new)
+    endpoint = online.expect(context, clients, path, new.timeout_s)
+    owners = online.owners(clients, path)
+    _demand_own(endpoint, owners, new)
     wanted = Split(traffic={new.deployment: ALL})
     proven = before is not None and before.status == SERVING and before.deployment == new.deployment
     if proven and not endpoint.split.traffic:
         # It has served, and lost its traffic to a change of the endpoint: it is given back at once.
-        online.move(context, clients, path, wanted, new.timeout_s)
+        endpoint = online.move(context, clients, path, wanted, new.timeout_s)
     elif not proven or endpoint.split != wanted:
         served = None if before is None else before.deployment
-        traffic_move.take_over(context, clients, new, endpoint, served)
-    return traffic_move.outputs(new, online.expect(clients, path), SERVING)
+        kept = served if served in owners and served != new.deployment else None
+        endpoint = traffic_move.take_over(context, clients, new, endpoint, kept)
+    return traffic_move.outputs(new, endpoint, SERVING)
 
 
-def _demand_own(endpoint: Endpoint, new: AzureTrafficInputs) -> None:
+def _demand_own(endpoint: Endpoint, owners: Mapping[str, Mapping[str, str]], new: AzureTrafficInputs) -> None:
     """Refuse an endpoint that is somebody else's, before anything of it changes.
 
     The wanted deployment is this stack's: its tags say whose the endpoint, and who gets its traffic, must be.
@@ -127,17 +129,17 @@ def _demand_own(endpoint: Endpoint, new: AzureTrafficInputs) -> None:
     Raises:
         ResourceError: it is somebody else's, or the deployment is not there.
     """
-    if new.deployment not in endpoint.deployments:
+    if new.deployment not in owners:
         raise ResourceError(
             f"deployment: the endpoint {new.endpoint} has no deployment {new.deployment}: declare it first."
         )
-    owner = endpoint.owner_of(new.deployment)
+    owner = owners[new.deployment]
     if endpoint.owner != owner:
         raise ResourceError(
             f"endpoint: {new.endpoint} is not this stack's: it has the tags {shown(endpoint.owner)}, and "
             f"{new.deployment} has {shown(owner)}. Nothing of it was changed. Use another endpoint."
         )
-    strangers = endpoint.strangers(owner)
+    strangers = endpoint.strangers(owners, owner)
     if strangers:
         raise ResourceError(
             f"endpoint: {new.endpoint} sends traffic to {', '.join(strangers)}, which this stack has not "
@@ -145,10 +147,10 @@ def _demand_own(endpoint: Endpoint, new: AzureTrafficInputs) -> None:
         )
 
 
-def _illness(endpoint: Endpoint, inputs: AzureTrafficInputs) -> str | None:
+def _illness(endpoint: Endpoint, inputs: AzureTrafficInputs, deployments: Collection[str]) -> str | None:
     """What is wrong with an endpoint; None when it serves what is declared."""
     wanted, name, split = inputs.deployment, inputs.endpoint, endpoint.split
-    if wanted not in endpoint.deployments:
+    if wanted not in deployments:
         return f"The endpoint {name} does not have the deployment {wanted}."
     if split.traffic != {wanted: ALL}:
         return f"The endpoint {name} sends {described(split.traffic)}, not all to {wanted}."

@@ -32,6 +32,7 @@ class _Move:
         clients: Azure's APIs.
         new: what is wanted.
         path: the endpoint's id.
+        endpoint: as it is before.
         home: where the traffic goes back to: what served before. None: there is nothing.
         smoke: what the new deployment must answer.
         known: alerts that had fired before.
@@ -41,13 +42,14 @@ class _Move:
     clients: Clients
     new: AzureTrafficInputs
     path: str
+    endpoint: Endpoint
     home: str | None
     smoke: Smoke | None
     known: dict[str, str]
 
-    def go(self) -> None:
-        """Move the traffic step by step, from where it is."""
-        new, endpoint = self.new, online.expect(self.clients, self.path)
+    def go(self) -> Endpoint:
+        """Move the traffic step by step, from where it is; returns the endpoint as it is then."""
+        new, endpoint = self.new, self.endpoint
         if self.home is not None and not endpoint.split.traffic:
             # The endpoint was set without its traffic: what served before serves until the new one is proven.
             endpoint = self._set(Split(traffic={self.home: ALL}))
@@ -58,7 +60,8 @@ class _Move:
             self._mirror(self.home, new.mirror_percent)
         for share in [ALL] if self.home is None else _shares(new):
             if share > reached or share == ALL:
-                self._step(share)
+                endpoint = self._step(share)
+        return endpoint
 
     def _demand_ready(self) -> None:
         new = self.new
@@ -76,7 +79,7 @@ class _Move:
         self.context.log(f"{percent} % of the traffic are mirrored to {new.deployment}.", ephemeral=True)
         self._watch(new.wait_s)
 
-    def _step(self, share: int) -> None:
+    def _step(self, share: int) -> Endpoint:
         new = self.new
         traffic = {new.deployment: share}
         if self.home is not None and share < ALL:
@@ -87,6 +90,7 @@ class _Move:
         wait_s = new.wait_s if share < ALL else max(new.wait_s, new.termination_wait_s)
         # Nothing can go back where nothing served before.
         self._watch(0 if self.home is None else wait_s)
+        return endpoint
 
     def _watch(self, wait_s: float) -> None:
         rules = self.new.alert_rules
@@ -112,8 +116,8 @@ class _Move:
 
 
 def take_over(
-    context: Context, clients: Clients, new: AzureTrafficInputs, endpoint: Endpoint, served: str | None
-) -> None:
+    context: Context, clients: Clients, new: AzureTrafficInputs, endpoint: Endpoint, before: str | None
+) -> Endpoint:
     """Move the traffic to the wanted deployment; a failure gives it all back.
 
     Args:
@@ -121,7 +125,10 @@ def take_over(
         clients: Azure's APIs.
         new: what is wanted.
         endpoint: as it is.
-        served: the deployment that served when it was last seen; None: not known.
+        before: the deployment that served before, where nothing has traffic now; None: there is none.
+
+    Returns:
+        The endpoint as it is then.
 
     Raises:
         ResourceError: it did not take over, and has no traffic.
@@ -135,12 +142,13 @@ def take_over(
         clients=clients,
         new=new,
         path=online.path_of(clients, new.resource_group, new.workspace, new.endpoint),
-        home=_home(endpoint, new, served),
+        endpoint=endpoint,
+        home=_home(endpoint, new, before),
         smoke=smoke,
         known=known,
     )
     try:
-        move.go()
+        return move.go()
     except Cancelled:
         move.roll_back("Stopped, as asked")
         raise Cancelled(
@@ -171,12 +179,11 @@ def outputs(new: AzureTrafficInputs, endpoint: Endpoint | None, status: str) -> 
     )
 
 
-def _home(endpoint: Endpoint, new: AzureTrafficInputs, served: str | None) -> str | None:
+def _home(endpoint: Endpoint, new: AzureTrafficInputs, before: str | None) -> str | None:
     """What has most of the traffic besides the wanted one; where nothing has any, what served before."""
     traffic = endpoint.split.traffic
     others = [name for name in traffic if name != new.deployment]
-    before = served if not traffic and served != new.deployment and served in endpoint.deployments else None
-    return max(others, key=lambda name: traffic[name], default=before)
+    return max(others, key=lambda name: traffic[name], default=None if traffic else before)
 
 
 def _shares(new: AzureTrafficInputs) -> list[int]:

@@ -10,9 +10,9 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cfnlint.api import lint
 from cfnlint.rules import Match
 
+from support.judges.aws import templates
 from support.judges.aws.translation import (
     REFERENCE,
     SECRET,
@@ -95,7 +95,7 @@ class _Template:
                 for index, item in enumerate(self._resources)
             },
         }
-        matches = lint(json.dumps(template), regions=[self._region])
+        matches = templates.matches(template, region=self._region)
         return [self._finding(match) for match in matches if match.rule.id not in NOT_MEANT]
 
     def _add_whole(self, entry: Mapping[str, Any], report: Report) -> None:

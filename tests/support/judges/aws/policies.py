@@ -11,8 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cfnlint.api import lint
-
+from support.judges.aws import templates
 from support.judges.aws.authorization import Action, actions, condition_type, matches, overlap
 from support.judges.report import Finding, Report
 
@@ -168,7 +167,7 @@ def _grammar(found: list[Document]) -> Iterator[Finding]:
         cfn_type, key, rest = _READ_AS[document.kind]
         properties = {key: document.content, **rest}
         template["Resources"][f"R{index}"] = {"Type": cfn_type, "Properties": properties}
-    for match in lint(json.dumps(template)):
+    for match in templates.matches(template):
         if match.rule.id == _ACTIONS:
             continue
         steps = list(match.path or [])
