@@ -100,7 +100,6 @@ class Cloud:
         self.watching = Watching(lambda: self.url)
         self.workspace = Workspace(lambda: self.url, REGION)
         self.names = Names(lambda: self.url)
-        self.names.live[WORKSPACE_ID] = self.workspace.told(WORKSPACE_ID)
         self._handlers: dict[str, Callable[[Any], Any]] = {}
         self._others: list[_Other] = []
         parts = (self.operations, self.storage, self.jobs, self.registry, self.workspace)
@@ -113,6 +112,7 @@ class Cloud:
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )
         self._server.daemon_threads = True
+        self.names.live[WORKSPACE_ID] = self.workspace.told(WORKSPACE_ID)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
 

@@ -121,7 +121,7 @@ def test_traffic_that_was_moved_outside_is_seen_at_refresh_and_mended(stack: Azu
 
 def test_names_that_deleted_things_hold_stop_the_update_before_anything_else(stack: AzureStack) -> None:
     names = stack.cloud.names
-    names.deleted[azure.WORKSPACE_ID] = {"id": azure.WORKSPACE_ID, "name": azure.WORKSPACE, "properties": {}}
+    names.deleted[azure.WORKSPACE_ID] = names.live.pop(azure.WORKSPACE_ID)
     assert not stack.up().ok
     assert "workspace: churn-dev-ml in churn-dev was deleted" in stack.errors
     assert stack.place.splits() == []
