@@ -216,12 +216,16 @@ class Cloud:
         return Request(method.name, verb, path, query, given, body)
 
     def _judged(self, request: Request) -> list[str]:
+        """What is wrong with a call to Azure ML: its token's audience first."""
         call = Call(
             http_method=request.http_method, path=request.path, query=request.query, body=request.body
         )
         if route(call.http_method, call.path) is None:
             return []
         wrong = problems(call)
+        service = "ml" if request.path.startswith("/history/") else "management"
+        if request.headers.get("authorization") != f"Bearer token for https://{service}.azure.com":
+            wrong.append(f"{request.method}: the token is not for https://{service}.azure.com")
         if not self.strict:
             wrong = [text for text in wrong if "api-version" not in text]
         with self.lock:
