@@ -323,7 +323,7 @@ class _Stack:
                 workspace=self._workspace.name,
                 model=self._model,
                 metrics=None if training is None else training.metrics,
-                job=None if training is None else training.name,
+                job=None if training is None else training.job_name,
             ),
             opts=options,
         )
