@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from support.judges.azure.calls import Call, judge, problems
 from support.judges.azure.documents import method, requests, route
+from support.judges.azure.models import judge_answer
 
 GROUP = "/subscriptions/1/resourceGroups/shop"
 WORKSPACE = f"{GROUP}/providers/Microsoft.MachineLearningServices/workspaces/shop"
@@ -86,6 +87,15 @@ def test_what_names_a_resource_may_be_sent_back() -> None:
     sent = endpoint()
     sent.body.update(id=f"{WORKSPACE}/onlineEndpoints/shop", name="shop", systemData=None)
     assert problems(sent) == []
+
+
+def test_an_answer_holds_what_the_service_sets_and_nothing_else() -> None:
+    told = {"limit": 4, "unit": "Count", "name": {"value": "standardDSv2Family"}}
+    assert judge_answer("Usage", told, "usage") == []
+    assert [str(one) for one in judge_answer("Usage", {**told, "limit": "4", "used": 1}, "usage")] == [
+        "usage: limit: '4' is not a integer (type)",
+        "usage: used: Usage has no used (unknown)",
+    ]
 
 
 def test_an_operation_is_found_by_the_longest_path_that_fits_in_any_case() -> None:

@@ -44,6 +44,20 @@ def judge_body(name: str, value: Any, path: str, *, package: str = "machinelearn
     return report.findings
 
 
+def judge_answer(name: str, value: Any, path: str, *, package: str = "machinelearning") -> list[Finding]:
+    """What is wrong with an answer of a model, in which the service has set what it alone sets.
+
+    Args:
+        name: The model, such as `Usage`.
+        value: The answer.
+        path: What the answer is, for the findings.
+        package: The client.
+    """
+    report = Report()
+    Values(package, path, report, told=True).value(value, Schema(kind="object", model=name), "")
+    return report.findings
+
+
 def settable(name: str, package: str = "machinelearning") -> set[str]:
     """The fields of a model that a caller may set, by their name on the wire."""
     return {key for key, found in model(package, name).fields.items() if not found.read_only}
@@ -53,7 +67,14 @@ class Values:
     """What is said of the values of one body."""
 
     def __init__(
-        self, package: str, name: str, report: Report, *, whole: bool = True, sent: bool = False
+        self,
+        package: str,
+        name: str,
+        report: Report,
+        *,
+        whole: bool = True,
+        sent: bool = False,
+        told: bool = False,
     ) -> None:
         """Judge by the models of a client.
 
@@ -63,12 +84,14 @@ class Values:
             report: Where it is said.
             whole: Whether all that is required must be there; a patch has what it changes.
             sent: Whether it is a request: who changes a resource sends back what names it.
+            told: Whether it is an answer: the service sets what it alone sets.
         """
         self._package = package
         self._name = name
         self._report = report
         self._whole = whole
         self._sent = sent
+        self._told = told
 
     def value(self, value: Any, schema: Schema, at: str) -> None:
         """Judge a value."""
@@ -135,7 +158,7 @@ class Values:
             if key not in fields:
                 self._judged(here, item)
                 self.wrong(here, "unknown", f"{kind or 'the API'} has no {key}")
-            elif fields[key].read_only and not (self._sent and (key in _ENVELOPE or item is None)):
+            elif fields[key].read_only and not self._may_hold(key, item):
                 self._judged(here, item)
                 self.wrong(here, "read-only", "only the service sets it")
             else:
@@ -146,6 +169,10 @@ class Values:
                 self.wrong(f"{at}.{key}" if at else key, "required", "it is required, and not given")
         if not value:
             self._judged(at)
+
+    def _may_hold(self, key: str, item: Any) -> bool:
+        """Whether a field that the service sets may be there."""
+        return self._told or (self._sent and (key in _ENVELOPE or item is None))
 
     def _kind(self, value: Mapping[str, Any], schema: Schema, at: str) -> None:
         """Hold an object that can be several things to one of them."""
