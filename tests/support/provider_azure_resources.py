@@ -1,5 +1,9 @@
 """Names and ids of the provider's resources of Azure, for tests."""
 
+import threading
+from collections.abc import Callable
+from typing import Any
+
 from support import provider_azure_cloud as az
 from support.provider_plugin import RefusedError
 
