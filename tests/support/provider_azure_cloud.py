@@ -115,6 +115,8 @@ class Cloud:
         self.names.live[WORKSPACE_ID] = self.workspace.told(WORKSPACE_ID)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
+        # Its address is known from here on.
+        self.names.live[WORKSPACE_ID] = self.workspace.told(WORKSPACE_ID)
 
     def _take(self, handlers: dict[str, Callable[[Any], Any]]) -> None:
         """Handlers by the client's name of a method; by `name VERB /path` where the client has none."""

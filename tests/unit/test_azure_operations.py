@@ -36,14 +36,16 @@ PUBLIC = {
     "properties": {"scoringUri": URL, "traffic": {"v1": 90, "v2": 10}, "publicNetworkAccess": "Enabled"},
 }
 PRIVATE = {**PUBLIC, "properties": {**PUBLIC["properties"], "publicNetworkAccess": "Disabled"}}  # type: ignore[dict-item]
-DEPLOYMENTS = [{"name": "v1", "sku": {"capacity": 3}}, {"name": "v2", "sku": {"capacity": 1}}]
 
 
 class Azure:
     """What Azure answers, by path; what it was asked."""
 
     def __init__(self) -> None:
-        self.answers: dict[str, Any] = {f"{ENDPOINT}/deployments": {"value": DEPLOYMENTS}}
+        self.answers: dict[str, Any] = {
+            f"{ENDPOINT}/deployments/{name}": {"name": name, "sku": {"capacity": machines}}
+            for name, machines in {"v1": 3, "v2": 1}.items()
+        }
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
     def answer(self, path: str, **asked: Any) -> Any:
@@ -125,7 +127,7 @@ def test_the_status_counts_answers_errors_and_machines(azure: Azure) -> None:
     assert (found.state, found.requests, found.errors, found.replicas) == ("serving", 100, 7, 4)
     assert found.more["traffic"] == "v1 90 %, v2 10 %"
     assert "private endpoint alone" in found.more["reached"]
-    parameters = azure.asked[-1][1]["parameters"]
+    parameters = next(asked["parameters"] for path, asked in azure.asked if path.endswith("/metrics"))
     assert parameters["metricnames"] == "RequestsPerMinute"
     assert parameters["aggregation"] == "Average"
 

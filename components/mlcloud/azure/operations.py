@@ -91,6 +91,7 @@ def status(outputs: Mapping[str, Any]) -> EndpointStatus:
                 detail=f"{told} `mlcloud refresh STACK` looks again, `mlcloud up STACK` repairs.",
             )
         requests, errors = _answers(clients, name)
+        machines = sum(_machines(clients, f"{name}/deployments/{deployment}") for deployment in traffic)
     except ResourceError as error:
         raise UserError(str(error)) from None
     shares = ", ".join(f"{key} {share} %" for key, share in sorted(traffic.items()))
@@ -101,17 +102,17 @@ def status(outputs: Mapping[str, Any]) -> EndpointStatus:
         state="serving",
         url=url,
         model_version=version,
-        replicas=sum(_machines(endpoint, deployment) for deployment in traffic),
+        replicas=machines,
         requests=requests,
         errors=errors,
         more=more,
     )
 
 
-def _machines(endpoint: Endpoint, deployment: str) -> int:
+def _machines(clients: Clients, deployment: str) -> int:
     """Return how many machines a deployment has; scaling sets the same number."""
-    sku = cast("Mapping[str, Any]", endpoint.deployments.get(deployment, {}).get("sku") or {})
-    return int(sku.get("capacity") or 0)
+    found = clients.find(deployment) or {}
+    return int(cast("Mapping[str, Any]", found.get("sku") or {}).get("capacity") or 0)
 
 
 def _answers(clients: Clients, endpoint: str) -> tuple[int, int]:
