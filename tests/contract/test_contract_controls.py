@@ -15,12 +15,14 @@ from support.markdown import ROOT
 from support.policy import Break, Records, entries
 from support.policy_aws_breaks import BREAKS as AWS_BREAKS
 from support.policy_aws_records import GOOD as AWS_GOOD
+from support.policy_azure_breaks import BREAKS as AZURE_BREAKS
+from support.policy_azure_records import GOOD as AZURE_GOOD
 from support.policy_gcp_breaks import BREAKS as GCP_BREAKS
 from support.policy_gcp_records import GOOD as GCP_GOOD
 from support.stack_plan import plan_of
 
-GOOD: dict[str, Records] = {"aws": AWS_GOOD, "gcp": GCP_GOOD}
-BREAKS: dict[str, list[Break]] = {"aws": AWS_BREAKS, "gcp": GCP_BREAKS}
+GOOD: dict[str, Records] = {"aws": AWS_GOOD, "gcp": GCP_GOOD, "azure": AZURE_GOOD}
+BREAKS: dict[str, list[Break]] = {"aws": AWS_BREAKS, "gcp": GCP_BREAKS, "azure": AZURE_BREAKS}
 CASES = [(cloud, one) for cloud, listed in BREAKS.items() for one in listed]
 PROPERTIES = [(cloud, one) for cloud, one in CASES if one.is_a_property and not one.literal]
 # What a preview cannot tell, because the run that trains the model comes first.
@@ -73,7 +75,12 @@ def test_gcp_prods_controls_had_something_to_judge_but_for_what_it_does_not_decl
     assert idle_in("gcp-prod", "workbench-", "cluster-") == {"training-time-limit"}
 
 
-@pytest.mark.parametrize(("stack", "least"), [("aws-prod", 46), ("gcp-prod", 41)])
+def test_azure_prods_controls_had_something_to_judge_but_for_what_it_does_not_declare() -> None:
+    # Prod serves a pinned model: it trains nothing.
+    assert idle_in("azure-prod", "workbench-") == {"training-time-limit"}
+
+
+@pytest.mark.parametrize(("stack", "least"), [("aws-prod", 46), ("gcp-prod", 41), ("azure-prod", 66)])
 def test_prod_is_judged_by_as_many_controls_as_before(stack: str, least: int) -> None:
     environment, resources = planned(stack)
     report = check(resources, environment)
@@ -86,6 +93,13 @@ def test_devs_training_run_is_judged(stack: str) -> None:
     environment, resources = planned(stack)
     judged = check(resources, environment).judged
     assert judged["training-network"] == judged["training-own-key"] == judged["training-time-limit"] == 1
+
+
+def test_azure_devs_training_run_is_judged() -> None:
+    environment, resources = planned("azure-dev")
+    judged = check(resources, environment).judged
+    # Its network and its key are the workspace's.
+    assert judged["training-time-limit"] == judged["workspace-managed-network"] == 1
 
 
 def test_a_local_stack_has_nothing_that_a_cloud_must_declare() -> None:

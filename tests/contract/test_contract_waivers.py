@@ -9,13 +9,16 @@ from support.policy import Break, Records, Waived, entries
 from support.policy_aws_breaks import BREAKS as AWS_BREAKS
 from support.policy_aws_records import GOOD as AWS_GOOD
 from support.policy_aws_waived import WAIVED as AWS_WAIVED
+from support.policy_azure_breaks import BREAKS as AZURE_BREAKS
+from support.policy_azure_records import GOOD as AZURE_GOOD
+from support.policy_azure_waived import WAIVED as AZURE_WAIVED
 from support.policy_gcp_breaks import BREAKS as GCP_BREAKS
 from support.policy_gcp_records import GOOD as GCP_GOOD
 from support.policy_gcp_waived import WAIVED as GCP_WAIVED
 
-GOOD: dict[str, Records] = {"aws": AWS_GOOD, "gcp": GCP_GOOD}
-BREAKS: dict[str, list[Break]] = {"aws": AWS_BREAKS, "gcp": GCP_BREAKS}
-WAIVED: dict[str, list[Waived]] = {"aws": AWS_WAIVED, "gcp": GCP_WAIVED}
+GOOD: dict[str, Records] = {"aws": AWS_GOOD, "gcp": GCP_GOOD, "azure": AZURE_GOOD}
+BREAKS: dict[str, list[Break]] = {"aws": AWS_BREAKS, "gcp": GCP_BREAKS, "azure": AZURE_BREAKS}
+WAIVED: dict[str, list[Waived]] = {"aws": AWS_WAIVED, "gcp": GCP_WAIVED, "azure": AZURE_WAIVED}
 CLOUDS = {one.cloud: one for one in CATALOGUES}
 CASES = [(cloud, case) for cloud, listed in WAIVED.items() for case in listed]
 

@@ -40,7 +40,7 @@ def test_a_plan_is_the_documented_contract(stack: str, tmp_path: Path) -> None:
     assert list(tmp_path.rglob("*.json")) == [], "a preview writes no state"
 
 
-@pytest.mark.parametrize("stack", ["aws-dev", "gcp-dev"])
+@pytest.mark.parametrize("stack", ["aws-dev", "gcp-dev", "azure-dev"])
 def test_a_preview_of_a_cloud_ends_with_what_the_controls_say(stack: str, tmp_path: Path) -> None:
     last = preview(stack, tmp_path).splitlines()[-1]
     assert re.fullmatch(

@@ -21,6 +21,7 @@ class Serving:
         version: What is made anew before that for another model alone, as the endpoint refers to it.
         machine: Another type of machine, as the setting `endpoint.capacity.instance_type` has it.
         sized: What is set anew, in place, for another type of machine: limits that follow from it.
+        follows: What is set anew, in place, for whatever is made anew: it names the deployment.
         retained: What outlives its replacement and the stack, since something live may refer to it.
         kept: What else outlives its replacement: the record of what was live.
         stays: What else outlives the stack, since the cloud gives its name to nobody else for a while.
@@ -31,6 +32,7 @@ class Serving:
     machine: str
     sized: frozenset[str]
     retained: frozenset[str]
+    follows: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
     version: tuple[str, ...] = ()
     stays: frozenset[str] = frozenset()
@@ -55,12 +57,29 @@ _GCP = Serving(
     stays=frozenset({"monitoring-logs"}),
 )
 
-DEV = {"aws-dev": _AWS, "gcp-dev": _GCP}
+# A deployment is named by its content: another one is another colour, beside the one that serves.
+_AZURE = Serving(
+    configuration=("endpoint-colour", "endpoint-deployment"),
+    endpoint="endpoint-traffic",
+    version=("model-version-name", "model-version"),
+    machine="Standard_DS4_v2",
+    sized=frozenset(),
+    follows=frozenset({*(f"monitoring-{part}" for part in ("cpu", "memory", "disk", "workbook"))}),
+    retained=frozenset(),
+)
+
+DEV = {"aws-dev": _AWS, "gcp-dev": _GCP, "azure-dev": _AZURE}
 PROD = {
     "aws-prod": replace(
         _AWS, sized=frozenset({"monitoring-cpu", "scaling-cpu"}), kept=frozenset({"model-version"})
     ),
     "gcp-prod": replace(_GCP, kept=frozenset({"model-version"})),
+    "azure-prod": replace(
+        _AZURE,
+        configuration=(*_AZURE.configuration, "endpoint-scaling"),
+        follows=frozenset({*_AZURE.follows, "monitoring-saturation"}),
+        kept=frozenset({"model-version"}),
+    ),
 }
 STACKS = {**DEV, **PROD}
 

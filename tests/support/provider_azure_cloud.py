@@ -115,6 +115,8 @@ class Cloud:
         self.names.live[WORKSPACE_ID] = self.workspace.told(WORKSPACE_ID)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
         self._thread.start()
+        # Its address is known from here on.
+        self.names.live[WORKSPACE_ID] = self.workspace.told(WORKSPACE_ID)
 
     def _take(self, handlers: dict[str, Callable[[Any], Any]]) -> None:
         """Handlers by the client's name of a method; by `name VERB /path` where the client has none."""
@@ -224,12 +226,16 @@ class Cloud:
         return Request(method.name, verb, path, query, given, body)
 
     def _judged(self, request: Request) -> list[str]:
+        """What is wrong with a call to Azure ML: its token's audience first."""
         call = Call(
             http_method=request.http_method, path=request.path, query=request.query, body=request.body
         )
         if route(call.http_method, call.path) is None:
             return []
         wrong = problems(call)
+        service = "ml" if request.path.startswith("/history/") else "management"
+        if request.headers.get("authorization") != f"Bearer token for https://{service}.azure.com":
+            wrong.append(f"{request.method}: the token is not for https://{service}.azure.com")
         if not self.strict:
             wrong = [text for text in wrong if "api-version" not in text]
         with self.lock:

@@ -67,7 +67,7 @@ def test_asynchronous_capacity_scales_to_zero():
 
 
 def test_a_cloud_needs_a_region_and_has_no_port():
-    found = problems(cloud="azure", endpoint={"port": 8080})
+    found = problems(cloud="azure", endpoint={"port": 8080}, monitoring={"notify": ["ops@example.org"]})
     assert set(found) == {"mlcloud:region", "mlcloud:endpoint.port"}
 
 

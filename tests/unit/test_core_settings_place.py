@@ -91,12 +91,6 @@ def test_a_run_takes_no_more_machines_than_the_cluster_has():
     assert settings(training=many, cluster=cluster, network={"zones": 2}).training is not None
 
 
-def test_clouds_without_runs_on_a_cluster_refuse_them():
-    said = problems(**GPUS, training=ON_CLUSTER, cloud="azure")
-    assert "mlcloud:training.compute.kind" in said
-    assert "set it to `job`" in said
-
-
 def test_local_has_neither_network_nor_cluster():
     with pytest.raises(ConfigError) as caught:
         load(

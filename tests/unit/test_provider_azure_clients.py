@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from mlcloud.provider.azure import blobs, operations
 from mlcloud.provider.azure import clients as module
-from mlcloud.provider.azure.clients import Answer, AzureError, Clients, LostError
+from mlcloud.provider.azure.clients import AzureError, Clients, LostError
+from mlcloud.provider.azure.transport import Answer
 from mlcloud.provider.errors import Cancelled, ResourceError
 from mlcloud.provider.resource import Context
 from support import provider_azure_cloud as az

@@ -10,14 +10,20 @@ import mlcloud
 import pulumi
 import pytest
 from mlcloud.aws import resources as aws_resources
+from mlcloud.azure import resources as azure_resources
 from mlcloud.gcp import resources as gcp_resources
 from mlcloud.local import resources as local_resources
-from mlcloud.provider import aws, gcp, local, sdk
+from mlcloud.provider import aws, azure, gcp, local, sdk
 from mlcloud.provider.fields import fields_of
 from mlcloud.provider.resource import Resource
 
-KINDS = [*local.resources(), *aws.resources(), *gcp.resources()]
-PACKAGES = {"local": local_resources, "aws": aws_resources, "gcp": gcp_resources}
+KINDS = [*local.resources(), *aws.resources(), *gcp.resources(), *azure.resources()]
+PACKAGES = {
+    "local": local_resources,
+    "aws": aws_resources,
+    "gcp": gcp_resources,
+    "azure": azure_resources,
+}
 
 
 def sdk_class(kind: Resource[Any, Any]) -> type[pulumi.CustomResource]:

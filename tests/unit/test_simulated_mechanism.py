@@ -26,12 +26,13 @@ def test_a_cloud_names_the_providers_that_it_needs() -> None:
     assert set(providers_for("aws")) == {"aws", "docker-build"}
     assert set(providers_for("aws", own=True)) == {"aws", "docker-build", "mlcloud"}
     assert set(providers_for("gcp")) == {"gcp", "docker-build"}
+    assert set(providers_for("azure")) == {"azure-native", "docker-build"}
     assert providers_for("local") == providers_for("local", own=True) == {}
 
 
 def test_every_package_has_a_provider_of_its_own_class() -> None:
     classes = [provider_class(package) for package in packages()]
-    assert len(set(classes)) == len(packages()) == 4
+    assert len(set(classes)) == len(packages()) == 5
 
 
 def test_where_to_fail_is_read_from_text() -> None:
@@ -134,7 +135,9 @@ def test_a_plugin_folder_names_this_python(tmp_path: Path) -> None:
 
 def test_a_plugin_of_an_unknown_package_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["gpc", "127.0.0.1:1"]) == 2
-    assert "Name a simulated provider: aws, gcp, docker-build, mlcloud." in capsys.readouterr().err
+    assert (
+        "Name a simulated provider: aws, gcp, azure-native, docker-build, mlcloud." in capsys.readouterr().err
+    )
 
 
 def test_a_module_of_the_sdk_is_loaded_whole_before_any_thread_reads_it() -> None:

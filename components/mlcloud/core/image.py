@@ -15,8 +15,8 @@ _TAG_LENGTH: Final = 16
 
 
 @dataclass(frozen=True, kw_only=True)
-class ImageFromBuild:
-    """An image that is built here and pushed, in the same update.
+class ImageSources:
+    """What an image is built from, here, in the same update.
 
     Attributes:
         context: The folder that the build sees.
@@ -24,8 +24,6 @@ class ImageFromBuild:
         sources: What the Dockerfile copies, as paths below the context. The image's tag is their hash: what
             else changes in the context makes no other image.
         target: The Dockerfile's target.
-        username: Who pushes, as the registry's authorisation token says.
-        password: The token.
         build_args: Arguments of the build. Default: none.
     """
 
@@ -33,8 +31,6 @@ class ImageFromBuild:
     dockerfile: Path
     sources: tuple[str, ...]
     target: str
-    username: pulumi.Input[str]
-    password: pulumi.Input[str]
     build_args: dict[str, str] = field(default_factory=dict[str, str])
 
     def tag(self) -> str:
@@ -60,6 +56,19 @@ class ImageFromBuild:
         for name, file in sorted(files.items()):
             digest.update(f"\0{name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}".encode())
         return digest.hexdigest()[:_TAG_LENGTH]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImageFromBuild(ImageSources):
+    """An image that is built here and pushed, by somebody who is known before the registry is there.
+
+    Attributes:
+        username: Who pushes, as the registry's authorisation token says.
+        password: The token.
+    """
+
+    username: pulumi.Input[str]
+    password: pulumi.Input[str]
 
 
 def _files(folder: Path) -> list[Path]:

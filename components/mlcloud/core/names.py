@@ -46,6 +46,13 @@ Service = Literal[
     "azure-ml-workspace",
     "azure-ml-compute",
     "azure-ml-endpoint",
+    "azure-ml-model",
+    "azure-ml-environment",
+    "azure-key",
+    "azure-network",
+    "azure-role",
+    "azure-monitor",
+    "azure-budget",
 ]
 
 _HASH_LENGTH: Final = 8
@@ -155,6 +162,30 @@ RULES: Final[Mapping[Service, NameRule]] = MappingProxyType(
             32,
             r"[a-zA-Z][a-zA-Z0-9-]*[a-zA-Z0-9]",
             "https://learn.microsoft.com/azure/machine-learning/how-to-manage-quotas (online endpoints)",
+        ),
+        "azure-ml-model": _rule(
+            1,
+            255,
+            r"[a-zA-Z0-9][a-zA-Z0-9_-]*",
+            "https://learn.microsoft.com/rest/api/azureml/model-containers/create-or-update",
+        ),
+        "azure-ml-environment": _rule(
+            1,
+            255,
+            r"[a-zA-Z0-9][a-zA-Z0-9_-]*",
+            "https://learn.microsoft.com/rest/api/azureml/environment-containers/create-or-update",
+        ),
+        "azure-key": _rule(1, 127, r"[a-zA-Z0-9-]+", _AZURE),
+        # Virtual networks and private endpoints, 2 to 64; subnets and security groups may have 80.
+        "azure-network": _rule(2, 64, r"[a-zA-Z0-9][\w.-]*\w", _AZURE),
+        # One name for each role of a tenant, whatever the subscription.
+        "azure-role": _shared(
+            1, 512, r".+", "https://learn.microsoft.com/azure/role-based-access-control/custom-roles"
+        ),
+        # Alert rules, action groups and autoscale settings: 1 to 260, and signs that our names never have.
+        "azure-monitor": _rule(1, 260, r"[^:<>+/&%\\?|@#*{}]*[^:<>+/&%\\?|@#*{} .]", _AZURE),
+        "azure-budget": _rule(
+            1, 63, r"[a-zA-Z0-9_-]+", "https://learn.microsoft.com/rest/api/consumption/budgets"
         ),
     }
 )

@@ -13,7 +13,7 @@ from typing import Any, Protocol, cast
 
 from mlcloud.core.errors import UserError
 
-CLOUDS_WITH_OPERATIONS = ("local", "aws", "gcp")
+CLOUDS_WITH_OPERATIONS = ("local", "aws", "gcp", "azure")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Protocol, cast
 from mlcloud.core.errors import UserError
 from mlcloud.core.settings import Settings
 
-CLOUDS_WITH_QUOTAS = ("aws", "gcp")
+CLOUDS_WITH_QUOTAS = ("aws", "gcp", "azure")
 _NOTHING: Mapping[str, str] = MappingProxyType({})
 
 

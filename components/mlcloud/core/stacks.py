@@ -15,6 +15,7 @@ _BUILDERS: Mapping[Cloud, str] = {
     "local": "mlcloud.local.stack",
     "aws": "mlcloud.aws.stack",
     "gcp": "mlcloud.gcp.stack",
+    "azure": "mlcloud.azure.stack",
 }
 
 

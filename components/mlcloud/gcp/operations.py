@@ -1,8 +1,5 @@
 """Predict, status, models and logs of a stack on GCP, by Google's REST APIs and the default credentials."""
 
-import csv
-import io
-import json
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
@@ -10,6 +7,7 @@ from typing import Any, Final, cast
 
 from mlcloud.core.errors import UserError
 from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample
+from mlcloud.core.rows import instances_of
 from mlcloud.gcp.descriptions import metrics_in
 from mlcloud.gcp.metric_types import ENDPOINT_RESOURCE, REPLICAS_TYPE, RESPONSE_TYPES
 from mlcloud.provider.errors import ResourceError
@@ -50,7 +48,7 @@ def predict(outputs: Mapping[str, Any], body: bytes, *, content_type: str) -> Pr
             raise UserError(f"There is no endpoint {name}. `mlcloud up STACK` repairs the stack.")
         if endpoint.is_private:
             raise UserError(_only_inside(endpoint, name))
-        asked = _instances(body, content_type)
+        asked = instances_of(body, content_type)
         begun = time.perf_counter()
         answer = clients.post(
             "aiplatform", f"v1/{name}:predict", asked, repeat=True, attempts=1, host=endpoint.host
@@ -63,26 +61,6 @@ def predict(outputs: Mapping[str, Any], body: bytes, *, content_type: str) -> Pr
         model_version=str(outputs.get("model_version", "")),
         duration_ms=(time.perf_counter() - begun) * 1000,
     )
-
-
-def _instances(body: bytes, content_type: str) -> dict[str, Any]:
-    """Return rows as Vertex AI takes them, `{"instances": [...]}`: it knows no CSV."""
-    if content_type.partition(";")[0].strip() != "text/csv":
-        return cast("dict[str, Any]", json.loads(body))
-    rows = csv.DictReader(io.StringIO(body.decode("utf-8-sig")))
-    return {"instances": [{name: _value(text) for name, text in row.items()} for row in rows]}
-
-
-def _value(text: str | None) -> object:
-    """Return a value of CSV as JSON has it; an empty one is missing."""
-    if text is None or not text.strip():
-        return None
-    for kind in (int, float):
-        try:
-            return kind(text)
-        except ValueError:
-            continue
-    return text
 
 
 def _only_inside(endpoint: Endpoint, name: str) -> str:

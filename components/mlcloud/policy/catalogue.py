@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from mlcloud.policy import aws, environment, gcp, image
+from mlcloud.policy import aws, azure, environment, gcp, image
 from mlcloud.policy.control import Control, Waiver
 from mlcloud.policy.resource import Declared
 
@@ -30,6 +30,12 @@ _OF_EVERY_CLOUD: Final = (*environment.CONTROLS, *image.CONTROLS)
 CATALOGUES: Final = (
     Catalogue(cloud="aws", package="aws", controls=(*aws.CONTROLS, *_OF_EVERY_CLOUD), waivers=aws.WAIVERS),
     Catalogue(cloud="gcp", package="gcp", controls=(*gcp.CONTROLS, *_OF_EVERY_CLOUD), waivers=gcp.WAIVERS),
+    Catalogue(
+        cloud="azure",
+        package="azure-native",
+        controls=(*azure.CONTROLS, *_OF_EVERY_CLOUD),
+        waivers=azure.WAIVERS,
+    ),
 )
 
 

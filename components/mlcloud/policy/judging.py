@@ -98,6 +98,11 @@ def is_one_of(*allowed: Any) -> Callable[[Any], bool]:
     return lambda value: value in allowed
 
 
+def says(*allowed: str) -> Callable[[Any], bool]:
+    """Return a test for one of some words in any case: Azure's know none."""
+    return lambda value: isinstance(value, str) and value.lower() in {one.lower() for one in allowed}
+
+
 def at_least(low: float) -> Callable[[Any], bool]:
     """Return a test for a number that is not below another."""
     return lambda value: isinstance(value, (int, float)) and not isinstance(value, bool) and value >= low

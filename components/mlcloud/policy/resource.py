@@ -158,7 +158,7 @@ class Declared:
 
 
 def _names(resource: Resource) -> set[str]:
-    keys = ("bucket", "name", "id", "arn", "keyId", "modelPackageGroupName")
+    keys = ("accountName", "bucket", "name", "id", "arn", "keyId", "modelPackageGroupName")
     sources = (resource.inputs, resource.outputs)
     found = {source[key] for source in sources for key in keys if isinstance(source.get(key), str)}
     return found - {UNKNOWN, ""}

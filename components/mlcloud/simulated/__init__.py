@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     ResourceProviderServicer = provider_pb2_grpc.ResourceProviderServicer
 
 _CLOUDS: Mapping[str, tuple[str, ...]] = MappingProxyType(
-    {"aws": ("aws", "docker-build"), "gcp": ("gcp", "docker-build")}
+    {
+        "aws": ("aws", "docker-build"),
+        "gcp": ("gcp", "docker-build"),
+        "azure": ("azure-native", "docker-build"),
+    }
 )
 """A cloud to the packages of the providers that its stacks need."""
 
@@ -19,6 +23,7 @@ _CLASSES: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "aws": ("mlcloud.simulated.aws", "SimulatedAws"),
         "gcp": ("mlcloud.simulated.gcp", "SimulatedGcp"),
+        "azure-native": ("mlcloud.simulated.azure", "SimulatedAzure"),
         "docker-build": ("mlcloud.simulated.docker_build", "SimulatedDockerBuild"),
         "mlcloud": ("mlcloud.simulated.own", "SimulatedOwn"),
     }

@@ -74,11 +74,17 @@ def _value_problems(shapes: tuple[Shape, ...], value: Any, path: str) -> Iterato
         value = value["value"]
     if value == UNKNOWN or value is None or not shapes:
         return
-    fitting = next((shape for shape in shapes if _fits(shape, value)), None)
-    if fitting is None:
+    fitting = [shape for shape in shapes if _fits(shape, value)]
+    if not fitting:
         wanted = " or ".join(dict.fromkeys(_WORDS[shape.kind] for shape in shapes))
         yield InputProblem(path=path, reason=f"it must be {wanted}, not {_described(value)}.")
-    elif fitting.kind == "object" and fitting.members is not None:
+        return
+    # Of several that it could be, it is the one that it breaks least.
+    yield from min((list(_shape_problems(shape, value, path)) for shape in fitting), key=len)
+
+
+def _shape_problems(fitting: Shape, value: Any, path: str) -> Iterator[InputProblem]:
+    if fitting.kind == "object" and fitting.members is not None:
         yield from _object_problems(f"`{path}`", members_of(fitting.members), value, path)
     elif fitting.kind == "list" and fitting.item is not None:
         for index, item in enumerate(cast("list[Any]", value)):

@@ -44,6 +44,7 @@ class Looks:
 
     id: str
     outputs: Mapping[str, str] = field(default_factory=dict[str, str])
+    """By name; a dotted one is a member of an object, which stands beside those of the input of that name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +52,12 @@ class Cloud:
     """One simulated cloud."""
 
     package: str
+    region_setting: str = "region"
+    """The provider's setting that names the region."""
     region_variable: str = ""
     """The environment variable that names the region where the configuration does not."""
+    region_input: str = ""
+    """The input that the provider fills in with its region where it is not given. Empty: none."""
     default_region: str = ""
     account: str = ""
     account_setting: str = ""
@@ -73,6 +78,10 @@ class Cloud:
     """Token -> the paths of inputs that force a replacement."""
     inner_identity: Callable[[str, Properties], tuple[str, str]] = lambda _token, _inputs: ("", "")
     """Token, inputs -> an input whose text forces a replacement in part, and that part; empty without one."""
+    deletes_first: bool = False
+    """Whether a replacement deletes before it creates, unless the name is an automatic one."""
+    sets: tuple[str, ...] = ()
+    """Members of objects: lists as inputs and, as outputs, maps with an empty object for each item."""
     content: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """Type token to more inputs that its digits follow from: what a digest is the digest of."""
     counters: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])

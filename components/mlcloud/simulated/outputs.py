@@ -1,7 +1,7 @@
 """What a simulated resource gives out: its inputs, and the computed properties that its SDK declares."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 from mlcloud.embedded import values
 from mlcloud.embedded.assets import without_content
@@ -42,11 +42,23 @@ def simulated(
         if name in looks.outputs:
             value = templates.render(looks.outputs[name])
             outputs[name] = value
-            templates.known[name] = value
+            # An identifier goes by inputs: a version is called otherwise than what it is a version of.
+            templates.known.setdefault(name, value)
         elif member.required:
             told = cloud.computed(name, facts, given, templates.render)
             outputs[name] = _empty(member) if told is None else told
     templates.known.update({name: value for name, value in outputs.items() if name not in templates.known})
+    for path, template in looks.outputs.items():
+        owner, _, member = path.partition(".")
+        if member:
+            others = cast("Properties", outputs[owner])
+            outputs[owner] = {**others, member: templates.render(template)}
+    for path in cloud.sets:
+        owner, _, member = path.partition(".")
+        items = values.get_path(outputs, path)
+        if isinstance(items, list):
+            others = cast("Properties", outputs[owner])
+            outputs[owner] = {**others, member: {item: {} for item in cast("list[str]", items)}}
     return templates.render(looks.id), outputs
 
 

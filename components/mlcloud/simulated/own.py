@@ -17,13 +17,14 @@ from mlcloud.provider.server import make_servicer
 from mlcloud.provider.servicer import Servicer
 from mlcloud.simulated.aws import ACCOUNT
 from mlcloud.simulated.aws.own import OWN as AWS_OWN
+from mlcloud.simulated.azure.own import OWN as AZURE_OWN
 from mlcloud.simulated.cloud import Facts, Templates, digits, urn_name
 from mlcloud.simulated.failures import FailAt, Failures, told_to_fail
 from mlcloud.simulated.gcp import PROJECT
 from mlcloud.simulated.gcp.own import OWN as GCP_OWN
 from mlcloud.simulated.runs import passing_metrics
 
-_LOOKS: Mapping[str, Mapping[str, str]] = {**AWS_OWN, **GCP_OWN}
+_LOOKS: Mapping[str, Mapping[str, str]] = {**AWS_OWN, **GCP_OWN, **AZURE_OWN}
 _WORDS: Mapping[str, str] = {"partition": "aws", "project": PROJECT}
 _NAMES = ("version_name", "run_name", "name", "uri")
 """Outputs that our resources take their identifiers from, the first that one has."""

@@ -76,7 +76,8 @@ class SimulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
     def DiffConfig(self, request: provider_pb2.DiffRequest, context: Context) -> provider_pb2.DiffResponse:
         """Another region is another provider: everything in it is made anew."""
         olds, news = values.from_struct(request.old_inputs), values.from_struct(request.news)
-        paths = ("region",) if olds.get("region", news.get("region")) != news.get("region") else ()
+        setting = self._cloud.region_setting
+        paths = (setting,) if olds.get(setting, news.get(setting)) != news.get(setting) else ()
         return diff_response(olds, news, paths, ignored=("version",), delete_first=False)
 
     @override
@@ -96,9 +97,12 @@ class SimulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
 
     @override
     def Check(self, request: provider_pb2.CheckRequest, context: Context) -> provider_pb2.CheckResponse:
-        """Hold the inputs against the SDK's declaration, and fill in the automatic name."""
+        """Hold the inputs against the SDK's declaration, and fill in the region and the automatic name."""
         declaration = self._declaration(request.urn, context)
         inputs = values.from_struct(request.news)
+        place = self._cloud.region_input
+        if place in declaration.inputs and inputs.get(place) is None:
+            inputs[place] = self._facts.region
         failures = [
             _failure(item) for item in problems_of(f"`{declaration.token}`", declaration.inputs, inputs)
         ]
@@ -116,8 +120,8 @@ class SimulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
         named = self._auto_named(declaration)
         # A name of the program's own is taken as long as the old resource lives; bridged providers do so too
         # (pulumi-terraform-bridge, pkg/tfbridge, nameRequiresDeleteBeforeReplace).
+        automatic = bool(named) and olds.get(named) == self._auto_name(named, request.urn, olds)
         fixed = bool(named) and news.get(named) is not None and olds.get(named) == news.get(named)
-        fixed = fixed and olds.get(named) != self._auto_name(named, request.urn, olds)
         replaces = self._cloud.replaces(declaration.token)
         inner, before = self._cloud.inner_identity(declaration.token, olds)
         _, after = self._cloud.inner_identity(declaration.token, news)
@@ -128,7 +132,7 @@ class SimulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
             news,
             replaces,
             ignored=tuple(request.ignoreChanges),
-            delete_first=fixed,
+            delete_first=(fixed or self._cloud.deletes_first) and not automatic,
         )
 
     @override
@@ -239,7 +243,7 @@ class SimulatedProvider(provider_pb2_grpc.ResourceProviderServicer):
 
 def _facts(cloud: Cloud, settings: Mapping[str, Any]) -> Facts:
     variable = os.environ.get(cloud.region_variable, "") if cloud.region_variable else ""
-    region = settings.get("region") or variable or cloud.default_region
+    region = settings.get(cloud.region_setting) or variable or cloud.default_region
     tags: Any = settings.get("defaultTags") or {}
     if isinstance(tags, str):
         tags = json.loads(tags)

@@ -36,12 +36,13 @@ class Refused:
 _LOCAL: Final = ("local",)
 _AWS: Final = ("aws",)
 _GCP: Final = ("gcp",)
+_AZURE: Final = ("azure",)
 CLOUDS: Final = ("aws", "gcp", "azure")
 # Where training data is a file of the project: an object elsewhere may change under its name.
-DATA_IS_A_FILE: Final = ("aws", "gcp")
-TRAINS_ON_CLUSTER: Final = ("aws", "gcp")
+DATA_IS_A_FILE: Final = CLOUDS
+TRAINS_ON_CLUSTER: Final = CLOUDS
 # Where a cluster's machines are in a network of one's own, always.
-NETWORKED_CLUSTERS: Final = ("aws", "azure")
+NETWORKED_CLUSTERS: Final = ("aws",)
 
 REFUSED: Final[tuple[Refused, ...]] = (
     Refused(
@@ -76,13 +77,6 @@ REFUSED: Final[tuple[Refused, ...]] = (
         instead="remove it: the run has this machine",
     ),
     Refused(
-        path="training.compute.kind",
-        clouds=("azure",),
-        lacks="runs on machines of their own alone",
-        instead="set it to `job`",
-        when=lambda value: value == "cluster",
-    ),
-    Refused(
         path="training.wait",
         clouds=_LOCAL,
         lacks="no runs that outlive the update",
@@ -100,7 +94,7 @@ REFUSED: Final[tuple[Refused, ...]] = (
         path="data.path",
         clouds=DATA_IS_A_FILE,
         lacks="training data from the project's files alone, uploaded under the hash that names the run",
-        instead="download the object (`aws s3 cp URI data/`) and name the file",
+        instead="download the object into the project, and name the file",
         when=lambda value: "://" in str(value),
     ),
     Refused(
@@ -109,6 +103,12 @@ REFUSED: Final[tuple[Refused, ...]] = (
         lacks="bills in US dollars, in China in yuan",
         instead="set it to `USD`, or to `CNY` in China",
         when=lambda value: value not in ("USD", "CNY"),
+    ),
+    Refused(
+        path="budget.currency",
+        clouds=_AZURE,
+        lacks="budgets in the currency that the subscription is billed in",
+        instead="remove it, and write `monthly` in that currency",
     ),
     Refused(
         path="budget.billing_account",
@@ -123,6 +123,12 @@ REFUSED: Final[tuple[Refused, ...]] = (
         instead="remove it, and let the network's firewall say what may talk to what",
     ),
     Refused(
+        path="network.security_groups",
+        clouds=_AZURE,
+        lacks="network security groups that belong to subnets",
+        instead="remove it, and let the subnet's own group say what may talk to what",
+    ),
+    Refused(
         path="cluster.spot",
         clouds=_GCP,
         lacks="no spare capacity for machines that wait for jobs",
@@ -131,7 +137,7 @@ REFUSED: Final[tuple[Refused, ...]] = (
     ),
     Refused(
         path="endpoint.capacity.kind",
-        clouds=_GCP,
+        clouds=("gcp", "azure"),
         lacks="endpoints on machines that run all the time, and no others for a container of one's own",
         instead="set it to `instance`",
         when=lambda value: value != "instance",

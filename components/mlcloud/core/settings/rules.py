@@ -20,13 +20,14 @@ URI_SCHEMES: Final[Mapping[str, tuple[str, ...]]] = {
     "local": ("file",),
     "aws": ("s3",),
     "gcp": ("gs",),
-    "azure": ("azureml", "https"),
+    "azure": ("https",),
 }
 
 # What one cloud alone cannot have is told by a module of that cloud, which loads no package of it.
 _RULES_OF: Final[Mapping[str, str]] = {
     "aws": "mlcloud.aws.settings_rules",
     "gcp": "mlcloud.gcp.settings_rules",
+    "azure": "mlcloud.azure.settings_rules",
 }
 
 

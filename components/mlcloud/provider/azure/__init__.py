@@ -13,5 +13,13 @@ def resources() -> "list[Resource[Any, Any]]":
     from mlcloud.provider.azure.registry_login import AzureRegistryLogin
     from mlcloud.provider.azure.traffic import AzureTraffic
     from mlcloud.provider.azure.training_run import AzureTrainingRun
+    from mlcloud.provider.azure.unique_name import AzureUniqueName
 
-    return [AzureFreshNames(), AzureRegistryLogin(), AzureBlob(), AzureTrainingRun(), AzureTraffic()]
+    return [
+        AzureTrainingRun(),
+        AzureTraffic(),
+        AzureFreshNames(),
+        AzureUniqueName(),
+        AzureRegistryLogin(),
+        AzureBlob(),
+    ]

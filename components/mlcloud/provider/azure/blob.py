@@ -49,14 +49,15 @@ class AzureBlobInputs:
         account: name of the storage account.
         container: name of the container.
         key: the blob's name, which holds the content's hash: other content is another blob.
-        path: absolute path of the file. Moving a file without changing it uploads nothing.
+        path: path of the file, from the program's folder: the state is the same in every checkout. Moving a
+            file without changing it uploads nothing.
         sha256: SHA-256 of its content, which the program computed when it read it.
     """
 
     account: str = field(metadata=options(replace=True, check=checks.account))
     container: str = field(metadata=options(replace=True, check=checks.container))
     key: str = field(metadata=options(replace=True, check=_key))
-    path: str = field(metadata=options(check=common.absolute_path))
+    path: str
     sha256: str = field(metadata=options(replace=True, check=common.sha256))
 
 

@@ -5,16 +5,14 @@ Retries follow https://learn.microsoft.com/azure/architecture/best-practices/ret
 """
 
 import functools
-import importlib
 import json
 import os
 import random
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
+from mlcloud.provider.azure.transport import Answer, Call, Transport
 from mlcloud.provider.errors import ResourceError
 
 # The API of Azure Machine Learning that azure-native speaks, too.
@@ -29,8 +27,6 @@ REGISTRY: Final = "https://containerregistry.azure.net/.default"
 _ATTEMPTS: Final = 8
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 20.0
-_CONNECT_TIMEOUT_S: Final = 10.0
-_READ_TIMEOUT_S: Final = 120.0
 _BUSY: Final = 429
 _RETRYABLE: Final = frozenset({408, _BUSY, 500, 502, 503, 504})
 _DENIED: Final = 403
@@ -39,10 +35,6 @@ _MISSING: Final = 404
 _MULTIPLE_CHOICES: Final = 300
 # Addresses of one's own, for private access and tests: MANAGEMENT, BLOB, REGISTRY.
 _OVERRIDE: Final = "MLCLOUD_AZURE_ENDPOINT_"
-_LOG_IN: Final = (
-    "log in (`az login`), or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET or "
-    "AZURE_FEDERATED_TOKEN_FILE. `az account get-access-token` shows whether they work."
-)
 
 
 class AzureError(ResourceError):
@@ -78,101 +70,30 @@ class LostError(ResourceError):
     """No answer came, and whether the call was carried out is not known."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """An answer to a call that went well.
-
-    Attributes:
-        method: of the call, such as `PUT`.
-        url: the address that was asked, with its query.
-        status: the HTTP status, 200 to 299.
-        headers: names in lower case.
-        content: as it came.
-    """
-
-    method: str
-    url: str
-    status: int
-    headers: Mapping[str, str]
-    content: bytes
-
-    @property
-    def body(self) -> dict[str, Any]:
-        """The content as an object; empty where it is none."""
-        return _object(self.content)
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Call:
-    method: str
-    url: str
-    parameters: Mapping[str, object] = field(default_factory=dict[str, object])
-    headers: Mapping[str, str] = field(default_factory=dict[str, str])
-    body: Mapping[str, Any] | None = None
-    form: Mapping[str, str] | None = None
-    scope: str | None = MANAGEMENT
-
-    @property
-    def operation(self) -> str:
-        """The call for people."""
-        return f"{self.method} {self.url.partition('?')[0]}"
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Got:
-    answer: Answer
-    retry_after_s: float | None
-
-
 class Clients:
     """Azure's APIs by the default credentials; a subscription is what paths of Azure Resource Manager name.
 
-    azure-core and azure-identity are imported here and nowhere else, when an operation starts. Every call
+    Every call
     may be sent again after a lost answer, for what this provider makes has names of its own and Azure's PUT
     of the same content changes nothing; `post` says what it does.
     """
 
     def __init__(self, subscription: str = "") -> None:
         self.subscription = subscription
-        try:
-            self._core = cast(Any, importlib.import_module("azure.core"))
-            self._policies = cast(Any, importlib.import_module("azure.core.pipeline.policies"))
-            self._requests = cast(Any, importlib.import_module("azure.core.rest"))
-            self._errors = cast(Any, importlib.import_module("azure.core.exceptions"))
-            self._identity = cast(Any, importlib.import_module("azure.identity"))
-        except ImportError:
-            raise ResourceError(
-                "Resources of Azure need azure-core and azure-identity: install mlcloud with its extra, "
-                "`mlcloud[azure]`."
-            ) from None
-        self._lock = threading.Lock()
-        self._pipeline: Any = None
-        self._credential: Any = None
+        self._transport = Transport()
 
     @property
     def credential(self) -> Any:
-        """The default credentials, found when they are first asked for a token."""
-        with self._lock:
-            if self._credential is None:
-                self._credential = self._identity.DefaultAzureCredential()
-            return self._credential
+        """The default credentials, for libraries that ask for tokens themselves."""
+        return self._transport.credential
 
     def token(self, scope: str) -> str:
-        """An Entra token; azure-identity keeps it until shortly before it expires.
-
-        Args:
-            scope: what it is for, such as `MANAGEMENT`.
+        """An Entra token for what a scope names, such as `MANAGEMENT`.
 
         Raises:
             ResourceError: the credentials give none.
         """
-        try:
-            return str(self.credential.get_token(scope).token)
-        except self._errors.ClientAuthenticationError as error:
-            raise ResourceError(
-                f"The Azure credentials cannot be used: {first_line(error)} Run the update again with "
-                f"others; it goes on from here: {_LOG_IN}"
-            ) from None
+        return self._transport.token(scope)
 
     def workspace(self, resource_group: str, workspace: str) -> str:
         """The path of a workspace, which is also its id."""
@@ -213,7 +134,7 @@ class Clients:
         parameters: Mapping[str, object] | None = None,
     ) -> Answer:
         """Read something, with the answer's headers; as `get`."""
-        call = _Call(
+        call = Call(
             method="GET",
             url=url(path),
             parameters=_query(version, parameters),
@@ -235,16 +156,22 @@ class Clients:
 
     def put(self, path: str, body: Mapping[str, Any], *, version: str = ML_VERSION) -> Answer:
         """Make or change something; the same again changes nothing. `operations.finish` waits for its end."""
-        return self._repeat(_Call(method="PUT", url=url(path), parameters=_query(version), body=body))
+        return self._repeat(
+            Call(method="PUT", url=url(path), scope=MANAGEMENT, parameters=_query(version), body=body)
+        )
 
     def patch(self, path: str, body: Mapping[str, Any], *, version: str = ML_VERSION) -> Answer:
         """Set what the body has; the same again changes nothing."""
-        return self._repeat(_Call(method="PATCH", url=url(path), parameters=_query(version), body=body))
+        return self._repeat(
+            Call(method="PATCH", url=url(path), scope=MANAGEMENT, parameters=_query(version), body=body)
+        )
 
     def delete(self, path: str, *, version: str = ML_VERSION) -> Answer | None:
         """Delete something; None where it is gone already."""
         try:
-            return self._repeat(_Call(method="DELETE", url=url(path), parameters=_query(version)))
+            return self._repeat(
+                Call(method="DELETE", url=url(path), scope=MANAGEMENT, parameters=_query(version))
+            )
         except AzureError as error:
             if error.is_missing:
                 return None
@@ -279,7 +206,7 @@ class Clients:
             AzureError: Azure refused it.
             LostError: whether it was carried out is not known.
         """
-        call = _Call(
+        call = Call(
             method="POST",
             url=url(path),
             parameters=_query(version),
@@ -304,67 +231,29 @@ class Clients:
 
     # One call, again and again
 
-    def _repeat(self, call: _Call, attempts: int = _ATTEMPTS, *, blindly: bool = True) -> Answer:
+    def _repeat(self, call: Call, attempts: int = _ATTEMPTS, *, blindly: bool = True) -> Answer:
         pause_s = _FIRST_PAUSE_S
         for attempt in range(1, attempts + 1):
-            got, lost = self._send(call)
-            if got is not None and got.answer.status < _MULTIPLE_CHOICES:
-                return got.answer
-            if got is not None and got.answer.status not in _RETRYABLE:
-                raise _refusal(call.operation, got.answer)
+            answer, lost = self._transport.send(call)
+            if answer is not None and answer.status < _MULTIPLE_CHOICES:
+                return answer
+            if answer is not None and answer.status not in _RETRYABLE:
+                raise _refusal(call.operation, answer)
             # Too many requests: Azure says that it has not begun. Everything else may have been carried out.
-            if not blindly and (got is None or got.answer.status != _BUSY):
-                said = lost if got is None else str(_refusal(call.operation, got.answer))
+            if not blindly and (answer is None or answer.status != _BUSY):
+                said = lost if answer is None else str(_refusal(call.operation, answer))
                 raise LostError(
                     f"Azure gave no answer to {call.operation}, which may have been carried out: {said}"
                 )
             if attempt == attempts:
-                if got is not None:
-                    raise _refusal(call.operation, got.answer)
+                if answer is not None:
+                    raise _refusal(call.operation, answer)
                 raise ResourceError(f"Azure could not be asked ({call.operation}): {lost}")
-            after_s = None if got is None else got.retry_after_s
+            after_s = None if answer is None else answer.retry_after_s
             # Half of it at random, so that several that were refused together do not come back together.
             time.sleep(min(after_s or pause_s * random.uniform(0.5, 1.0), _LONGEST_PAUSE_S))  # noqa: S311
             pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
         raise AssertionError(call)
-
-    def _send(self, call: _Call) -> tuple[_Got | None, str]:
-        """One try: the answer, or why there is none."""
-        headers = dict(call.headers)
-        if call.scope is not None:
-            headers["Authorization"] = f"Bearer {self.token(call.scope)}"
-        request = self._requests.HttpRequest(
-            call.method,
-            call.url,
-            params={name: str(value) for name, value in call.parameters.items() if value is not None},
-            headers=headers,
-            json=call.body,
-            data=call.form,
-        )
-        try:
-            response: Any = self._connection().send_request(
-                request, connection_timeout=_CONNECT_TIMEOUT_S, read_timeout=_READ_TIMEOUT_S
-            )
-            content = cast(bytes, response.read())
-        except self._errors.AzureError as error:
-            return None, first_line(error)
-        told = {str(name).lower(): str(value) for name, value in response.headers.items()}
-        answer = Answer(
-            method=call.method,
-            url=str(response.request.url),
-            status=int(response.status_code),
-            headers=told,
-            content=content,
-        )
-        return _Got(answer=answer, retry_after_s=retry_after_s(answer)), ""
-
-    def _connection(self) -> Any:
-        """azure-core's pipeline: no retries and redirects of its own, for those are ours to decide."""
-        with self._lock:
-            if self._pipeline is None:
-                policies = [self._policies.RequestIdPolicy(), self._policies.UserAgentPolicy("mlcloud")]
-                self._pipeline = self._core.PipelineClient("", policies=policies)
-            return self._pipeline
 
 
 @functools.cache
@@ -395,12 +284,6 @@ def endpoint(service: str, host: str) -> str:
     return override.rstrip("/") if override else f"https://{host}"
 
 
-def retry_after_s(answer: Answer) -> float | None:
-    """Seconds after which Azure wants to be asked again; None where it does not say."""
-    after = answer.headers.get("retry-after", "")
-    return float(after) if after.isdigit() else None
-
-
 def short_name(name: str) -> str:
     """The last part of a resource's id."""
     return name.rsplit("/", 1)[-1]
@@ -409,21 +292,6 @@ def short_name(name: str) -> str:
 def _query(version: str | None, more: Mapping[str, object] | None = None) -> dict[str, object]:
     found = dict(more or {})
     return found if version is None else {"api-version": version, **found}
-
-
-def _object(content: bytes) -> dict[str, Any]:
-    if not content:
-        return {}
-    try:
-        found: object = json.loads(content)
-    except ValueError:
-        raise ResourceError(f"Azure's answer is not JSON: {content[:200]!r}") from None
-    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
-
-
-def first_line(error: object) -> str:
-    """What an error says first: the rest is for those who mend libraries."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def _refusal(operation: str, answer: Answer) -> AzureError:

@@ -5,20 +5,23 @@ Azure keeps both for a while after they are deleted, and refuses their names: a 
 (https://learn.microsoft.com/azure/machine-learning/concept-soft-delete).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from typing_extensions import override
 
 from mlcloud.provider.azure import checks
-from mlcloud.provider.azure.clients import ML_VERSION, Clients, clients_in
+from mlcloud.provider.azure.clients import ML_VERSION, AzureError, Clients, clients_in
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.fields import options
 from mlcloud.provider.resource import Context, Resource
 
 _VAULT_VERSION: Final = "2023-07-01"
 _SOFT_DELETED: Final = "softdeleted"
+# Nothing of this provider was ever made in the subscription, and so nothing deleted
+# (https://learn.microsoft.com/azure/azure-resource-manager/troubleshooting/error-register-resource-provider).
+_UNREGISTERED: Final = "MissingSubscriptionRegistration"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,7 +115,7 @@ def _held_vault(clients: Clients, new: AzureFreshNamesInputs) -> str | None:
     (https://learn.microsoft.com/rest/api/keyvault/keyvault/vaults/list-deleted).
     """
     path = f"/subscriptions/{clients.subscription}/providers/Microsoft.KeyVault/deletedVaults"
-    for item in clients.pages(path, version=_VAULT_VERSION):
+    for item in _listed(clients, path, _VAULT_VERSION):
         if str(item.get("name", "")).lower() != new.vault.lower():
             continue
         told = cast("dict[str, Any]", item.get("properties") or {})
@@ -143,7 +146,7 @@ def _held_workspace(clients: Clients, new: AzureFreshNamesInputs) -> str | None:
     """
     listed = f"/subscriptions/{clients.subscription}/providers/Microsoft.MachineLearningServices/workspaces"
     path = clients.workspace(new.resource_group, new.workspace)
-    for item in clients.pages(listed):
+    for item in _listed(clients, listed, ML_VERSION):
         if str(item.get("id", "")).lower() != path.lower():
             continue
         state = cast("dict[str, Any]", item.get("properties") or {}).get("provisioningState", "")
@@ -158,6 +161,15 @@ def _held_workspace(clients: Clients, new: AzureFreshNamesInputs) -> str | None:
             f"azure-native:machinelearningservices:Workspace <name in the program> {path}`."
         )
     return None
+
+
+def _listed(clients: Clients, path: str, version: str) -> Iterator[dict[str, Any]]:
+    """What a list has: nothing on a subscription that was never registered for it."""
+    try:
+        yield from clients.pages(path, version=version)
+    except AzureError as error:
+        if error.code != _UNREGISTERED:
+            raise
 
 
 def _group_of(identifier: str) -> str | None:

@@ -8,7 +8,8 @@ import time
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from mlcloud.provider.azure.clients import ML_VERSION, Answer, AzureError, Clients, retry_after_s
+from mlcloud.provider.azure.clients import ML_VERSION, AzureError, Clients
+from mlcloud.provider.azure.transport import Answer
 from mlcloud.provider.errors import Cancelled, ResourceError
 from mlcloud.provider.resource import Context
 
@@ -111,7 +112,7 @@ class _Clock:
             raise ResourceError(
                 f"{self._doing.capitalize()} took longer than {self._limit_s:g} s; it goes on in Azure."
             )
-        asked_s = None if answer is None else retry_after_s(answer)
+        asked_s = None if answer is None else answer.retry_after_s
         try:
             self._context.pause(self._poll_s if asked_s is None else min(asked_s, _LONGEST_POLL_S))
         except Cancelled:

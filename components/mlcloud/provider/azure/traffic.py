@@ -23,7 +23,7 @@ class AzureTraffic(
     """Moves an endpoint's traffic to a deployment in steps, and gives it back when something is wrong.
 
     Endpoint and deployments are native resources, and are there before it; the deployment that it moves away
-    from is deleted after it. See ADR 0015.
+    from is deleted after it. See ADR 0016.
     """
 
     @override

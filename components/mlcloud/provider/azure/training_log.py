@@ -42,6 +42,30 @@ def address_of(job: Mapping[str, Any], service: str) -> str:
     return str(services.get(service, {}).get("endpoint") or "")
 
 
+def file_of(clients: Clients, job: Mapping[str, Any]) -> str | None:
+    """The address of the file with a job's lines; None as long as there is none."""
+    files = cast("dict[str, str]", details(clients, job).get("logFiles") or {})
+    # The first process is the one that trains.
+    name = min((name for name in files if name.startswith(_FOLDER)), default=None)
+    return None if name is None else files[name]
+
+
+def read_from(clients: Clients, address: str, start_bytes: int) -> bytes:
+    """What a file has from a byte on; a signed address takes no token besides."""
+    headers = {"Range": f"bytes={start_bytes}-"} if start_bytes else {}
+    signed = "sig" in parse_qs(urlsplit(address).query)
+    if not signed:
+        headers |= _STORAGE_VERSION
+    try:
+        answer = clients.ask(address, version=None, scope=None if signed else STORAGE, headers=headers)
+    except AzureError as error:
+        if error.status == _PAST_THE_END:
+            return b""
+        raise
+    # A server that knows no ranges sends all of it again.
+    return answer.content if answer.status == _PART else answer.content[start_bytes:]
+
+
 class LogLines:
     """Shows the trainer's lines; that they cannot be read stops nothing."""
 
@@ -64,31 +88,12 @@ class LogLines:
             self._context.log(f"The training's log is not shown: {error}", severity="warning")
 
     def _lines(self, job: Mapping[str, Any], *, ended: bool) -> list[str]:
-        files = cast("dict[str, str]", details(self._clients, job).get("logFiles") or {})
-        # The first process is the one that trains.
-        name = min((name for name in files if name.startswith(_FOLDER)), default=None)
-        if name is None:
+        address = file_of(self._clients, job)
+        if address is None:
             return []
-        *whole, self._begun = (self._begun + self._new(files[name])).split(b"\n")
+        new = read_from(self._clients, address, self._seen_bytes)
+        self._seen_bytes += len(new)
+        *whole, self._begun = (self._begun + new).split(b"\n")
         if ended:
             whole.append(self._begun)
         return [line.decode(errors="replace") for line in whole]
-
-    def _new(self, address: str) -> bytes:
-        """What the file has more than before; a signed address takes no token besides."""
-        headers = {"Range": f"bytes={self._seen_bytes}-"} if self._seen_bytes else {}
-        signed = "sig" in parse_qs(urlsplit(address).query)
-        if not signed:
-            headers |= _STORAGE_VERSION
-        try:
-            answer = self._clients.ask(
-                address, version=None, scope=None if signed else STORAGE, headers=headers
-            )
-        except AzureError as error:
-            if error.status == _PAST_THE_END:
-                return b""
-            raise
-        # A server that knows no ranges sends all of it again.
-        new = answer.content if answer.status == _PART else answer.content[self._seen_bytes :]
-        self._seen_bytes += len(new)
-        return new

@@ -1,176 +1,197 @@
-"""Judges bodies by the API models inside Azure's own client: unknown, mistyped, missing, not to be set.
-
-The models are those of the management API of 2025-12-01, which azure-native speaks, too
-(`azure.ai.ml._restclient.arm_ml_service`). They tell each field's type and who may set it; a field without
-`Optional` is required. Judging by their descriptions takes half a second; their client takes five.
-"""
+"""Judges a value by a model of Azure's: unknown, missing, mistyped, not among its values, not to be set."""
 
 from __future__ import annotations
 
-import functools
-import importlib
-import importlib.util
 import re
-import sys
-import types
-import typing
-from collections.abc import Iterator, Mapping
-from enum import Enum
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
-from support.judges.report import Finding
+from support.judges.azure.documents import is_a_path
+from support.judges.azure.schemas import ANYTHING, Schema, fields_of, kind_of, model
+from support.judges.report import Finding, Report, leaves
 
-_PACKAGE = "arm_ml_service"
-_READ_ONLY = frozenset({"read"})
-# The client's models have them for every resource, and so does its own client in what it sends.
+UNKNOWN = "[unknown]"
+SECRET = "[secret]"
+UNSAID = "its model says nothing of what is below"
+
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "integer": (int,),
+    "number": (int, float),
+    "boolean": (bool,),
+}
+_FORMS = {
+    # ISO 8601, as Azure Resource Manager takes it.
+    "duration": r"-?P(?=\d|T\d)(\d+Y)?(\d+M)?(\d+W)?(\d+D)?(T(?=\d)(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?",
+    "date-time": r"\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d)?",
+    "date": r"\d{4}-\d\d-\d\d",
+}
+# What the service says of every resource.
 _ENVELOPE = frozenset({"id", "name", "type", "systemData"})
-_NAMES: dict[type, str] = {str: "string", int: "whole number", float: "number", bool: "boolean"}
+_ID = re.compile(r"/subscriptions/[^/]+/(resourceGroups|providers)/.+", re.IGNORECASE)
 
 
-@functools.cache
-def models() -> Any:
-    """The module with the models, without the client around it, whose import takes seconds and warns."""
-    client = importlib.util.find_spec("azure.ai.ml")
-    assert client is not None, "azure-ai-ml is not installed"
-    assert client.submodule_search_locations, client
-    folder = Path(client.submodule_search_locations[0]) / "_restclient" / "arm_ml_service"
-    package = types.ModuleType(_PACKAGE)
-    package.__path__ = [str(folder)]
-    sys.modules[_PACKAGE] = package
-    return importlib.import_module(f"{_PACKAGE}.models")
-
-
-@functools.cache
-def _described(model: type[Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The fields of a model by their name on the wire, and their types."""
-    model.__new__(model)  # The fields are found when the first one is made.
-    fields: dict[str, Any] = vars(model)["_attr_to_rest_field"]
-    module = importlib.import_module(model.__module__)
-    hints = typing.get_type_hints(model, {**vars(module), "_models": models()})
-    by_wire = {field._rest_name: field for field in fields.values()}
-    return by_wire, {field._rest_name: hints[name] for name, field in fields.items()}
-
-
-def settable(model: str) -> set[str]:
-    """The fields of a model that a caller may set, by their name on the wire."""
-    fields, _ = _described(getattr(models(), model))
-    return {
-        name
-        for name, field in fields.items()
-        if name not in _ENVELOPE and frozenset(field._visibility or ()) != _READ_ONLY
-    }
-
-
-def judge_body(model: str, value: Any, path: str, *, whole: bool = True) -> Iterator[Finding]:
-    """Everything that is wrong with a body.
+def judge_body(name: str, value: Any, path: str, *, package: str = "machinelearning") -> list[Finding]:
+    """What is wrong with a body of a model.
 
     Args:
-        model: Name of the model, such as `JobBase`.
+        name: The model, such as `JobBase`.
         value: The body.
         path: What the body is, for the findings.
-        whole: What is required has to be there: a patch has what it changes alone.
+        package: The client.
     """
-    yield from _object(getattr(models(), model), value, path, whole=whole)
+    report = Report()
+    Values(package, path, report, sent=True).value(value, Schema(kind="object", model=name), "")
+    return report.findings
 
 
-def _object(model: type[Any], value: Any, path: str, *, whole: bool) -> Iterator[Finding]:
-    if not isinstance(value, Mapping):
-        yield Finding(path, "type", f"{value!r} is not an object")
-        return
-    model, unknown = _of_its_kind(model, value)
-    if unknown is not None:
-        yield Finding(path, "enum", f"there is no {model.__name__} of the kind {unknown!r}")
-        return
-    fields, hints = _described(model)
-    for name, item in value.items():
-        where = f"{path}.{name}"
-        if name not in fields:
-            yield Finding(where, "unknown", f"is not a field of {model.__name__}")
-            continue
-        visibility = frozenset(fields[name]._visibility or ())
-        if visibility == _READ_ONLY and name not in _ENVELOPE and item is not None:
-            yield Finding(where, "read-only", "is the server's to set")
-        yield from _value(hints[name], item, where, whole=whole)
-    for name, hint in hints.items():
-        if whole and not _is_optional(hint) and name not in _ENVELOPE and value.get(name) is None:
-            visibility = frozenset(fields[name]._visibility or ())
-            if visibility != _READ_ONLY:
-                yield Finding(f"{path}.{name}", "required", "is missing")
+def judge_answer(name: str, value: Any, path: str, *, package: str = "machinelearning") -> list[Finding]:
+    """What is wrong with an answer of a model, in which the service has set what it alone sets.
 
-
-def _of_its_kind(model: type[Any], value: Mapping[str, Any]) -> tuple[type[Any], Any]:
-    """The model that the value's discriminator names, and a kind that there is none of.
-
-    A job is a command job by its `jobType`. A model with kinds and without a value for them is itself.
+    Args:
+        name: The model, such as `Usage`.
+        value: The answer.
+        path: What the answer is, for the findings.
+        package: The client.
     """
-    kinds: Mapping[str, type[Any]] = getattr(model, "__mapping__", {})
-    if not kinds:
-        return model, None
-    fields, _ = _described(model)
-    told = next(
-        (value[name] for name, field in fields.items() if field._is_discriminator and name in value), None
-    )
-    if told is None:
-        return model, None
-    if told not in kinds:
-        return model, told
-    return (model, None) if kinds[told] is model else _of_its_kind(kinds[told], value)
+    report = Report()
+    Values(package, path, report, told=True).value(value, Schema(kind="object", model=name), "")
+    return report.findings
 
 
-def _is_optional(hint: Any) -> bool:
-    return hint is Any or type(None) in typing.get_args(hint)
+def settable(name: str, package: str = "machinelearning") -> set[str]:
+    """The fields of a model that a caller may set, by their name on the wire."""
+    return {key for key, found in model(package, name).fields.items() if not found.read_only}
 
 
-def _value(hint: Any, value: Any, path: str, *, whole: bool) -> Iterator[Finding]:
-    if hint is Any or value is None:
-        return
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        yield from _one_of(arguments, value, path, whole=whole)
-    elif origin is dict:
+class Values:
+    """What is said of the values of one body."""
+
+    def __init__(
+        self,
+        package: str,
+        name: str,
+        report: Report,
+        *,
+        whole: bool = True,
+        sent: bool = False,
+        told: bool = False,
+    ) -> None:
+        """Judge by the models of a client.
+
+        Args:
+            package: The client.
+            name: What stands before each path.
+            report: Where it is said.
+            whole: Whether all that is required must be there; a patch has what it changes.
+            sent: Whether it is a request: who changes a resource sends back what names it.
+            told: Whether it is an answer: the service sets what it alone sets.
+        """
+        self._package = package
+        self._name = name
+        self._report = report
+        self._whole = whole
+        self._sent = sent
+        self._told = told
+
+    def value(self, value: Any, schema: Schema, at: str) -> None:
+        """Judge a value."""
+        if value in (UNKNOWN, SECRET) or value is None:
+            self._judged(at)
+            self._report.unknown.append(self.path(at))
+        elif schema.kind == ANYTHING:
+            self._report.unjudged |= {self.path(leaf): UNSAID for leaf in leaves(value, at)}
+        elif schema.kind == "object":
+            self._object(value, schema, at)
+        elif schema.kind == "list" and isinstance(value, list):
+            for index, item in enumerate(value):
+                self.value(item, schema.items or schema, f"{at}[{index}]")
+            if not value:
+                self._judged(at)
+        elif schema.kind == "map" and isinstance(value, Mapping):
+            for key, item in value.items():
+                self.value(item, schema.items or schema, f"{at}.{key}" if at else str(key))
+            if not value:
+                self._judged(at)
+        else:
+            self._judged(at, value)
+            self._plain(value, schema, at)
+
+    def path(self, at: str) -> str:
+        """A path with what stands before it."""
+        return f"{self._name}: {at}" if at else self._name
+
+    def wrong(self, at: str, rule: str, message: str) -> None:
+        """Say that something is wrong."""
+        self._report.findings.append(Finding(self.path(at), rule, message))
+
+    def limits(self, value: Any, limits: Mapping[str, Any], at: str) -> None:
+        """Hold a value to the limits of its field."""
+        if value in (UNKNOWN, SECRET) or value is None:
+            return
+        size = len(value) if isinstance(value, (str, list)) else 0
+        number = value if isinstance(value, (int, float)) else None
+        wrong = {
+            "pattern": lambda limit: not re.search(limit, str(value)),
+            "max_length": lambda limit: size > limit,
+            "min_length": lambda limit: size < limit,
+            "max_items": lambda limit: size > limit,
+            "min_items": lambda limit: size < limit,
+            "maximum": lambda limit: number is not None and number > limit,
+            "minimum": lambda limit: number is not None and number < limit,
+            "maximum_ex": lambda limit: number is not None and number >= limit,
+            "minimum_ex": lambda limit: number is not None and number <= limit,
+        }
+        for rule, limit in limits.items():
+            if rule in wrong and wrong[rule](limit):
+                self.wrong(at, rule, f"{value!r} breaks {rule} {limit}")
+
+    def _object(self, value: Any, schema: Schema, at: str) -> None:
         if not isinstance(value, Mapping):
-            yield Finding(path, "type", f"{value!r} is not an object")
+            self._judged(at, value)
+            self.wrong(at, "type", f"{value!r} is not an object")
             return
+        kind = kind_of(self._package, schema, value)
+        fields = fields_of(self._package, schema, value)
+        self._kind(value, schema, at)
         for key, item in value.items():
-            yield from _value(arguments[1], item, f"{path}.{key}", whole=whole)
-    elif origin is list:
-        if not isinstance(value, list):
-            yield Finding(path, "type", f"{value!r} is not a list")
-            return
-        for index, item in enumerate(value):
-            yield from _value(arguments[0], item, f"{path}[{index}]", whole=whole)
-    elif origin is typing.Literal:
-        allowed = [item.value if isinstance(item, Enum) else item for item in arguments]
-        if value not in allowed:
-            yield Finding(path, "enum", f"{value!r} is none of {', '.join(map(str, allowed))}")
-    elif hasattr(hint, "_attr_to_rest_field") or hasattr(hint, "_deserialize"):
-        yield from _object(hint, value, path, whole=whole)
-    else:
-        yield from _scalar(hint, value, path)
+            here = f"{at}.{key}" if at else str(key)
+            if key not in fields:
+                self._judged(here, item)
+                self.wrong(here, "unknown", f"{kind or 'the API'} has no {key}")
+            elif fields[key].read_only and not self._may_hold(key, item):
+                self._judged(here, item)
+                self.wrong(here, "read-only", "only the service sets it")
+            else:
+                self.value(item, fields[key].schema, here)
+                self.limits(item, fields[key].limits, here)
+        for key, field in fields.items() if self._whole else ():
+            if field.required and key not in value:
+                self.wrong(f"{at}.{key}" if at else key, "required", "it is required, and not given")
+        if not value:
+            self._judged(at)
 
+    def _may_hold(self, key: str, item: Any) -> bool:
+        """Whether a field that the service sets may be there."""
+        return self._told or (self._sent and (key in _ENVELOPE or item is None))
 
-def _one_of(arguments: tuple[Any, ...], value: Any, path: str, *, whole: bool) -> Iterator[Finding]:
-    """The models write an enum as text or the enum, and what may be absent as that or nothing."""
-    kinds = [item for item in arguments if item is not type(None)]
-    enums = [item for item in kinds if isinstance(item, type) and issubclass(item, Enum)]
-    if enums:
-        allowed = [str(member.value) for item in enums for member in item]
-        if value not in allowed:
-            yield Finding(path, "enum", f"{value!r} is none of {', '.join(allowed)}")
-        return
-    yield from _value(kinds[0], value, path, whole=whole)
+    def _kind(self, value: Mapping[str, Any], schema: Schema, at: str) -> None:
+        """Hold an object that can be several things to one of them."""
+        found = model(self._package, schema.model) if schema.model else None
+        kind = value.get(found.discriminator) if found and found.discriminator else None
+        if found and kind not in (None, UNKNOWN, *found.kinds):
+            known = ", ".join(found.kinds)
+            self.wrong(f"{at}.{found.discriminator}", "enum", f"{kind!r} is not one of {known}")
 
+    def _plain(self, value: Any, schema: Schema, at: str) -> None:
+        wanted = schema.kind
+        types = _TYPES.get(wanted, (str,) if wanted not in ("list", "map") else ())
+        typed = isinstance(value, types) and (wanted == "boolean" or not isinstance(value, bool))
+        if not typed or (wanted in _FORMS and not re.fullmatch(_FORMS[wanted], value)):
+            self.wrong(at, "type", f"{value!r} is not a {wanted}")
+        elif schema.values and value not in schema.values:
+            self.wrong(at, "enum", f"{value!r} is not one of {', '.join(schema.values)}")
+        elif wanted == "string" and UNKNOWN not in value and _ID.fullmatch(value) and not is_a_path(value):
+            self.wrong(at, "id", f"no resource has an id like {value}")
 
-def _scalar(hint: Any, value: Any, path: str) -> Iterator[Finding]:
-    if hint in _NAMES:
-        allowed = (int, float) if hint is float else (hint,)
-        if not isinstance(value, allowed) or (isinstance(value, bool) and hint is not bool):
-            yield Finding(path, "type", f"{value!r} is not a {_NAMES[hint]}")
-    elif getattr(hint, "__name__", "") == "timedelta":
-        if not isinstance(value, str) or not re.fullmatch(
-            r"P(?=\d|T)(\d+D)?(T(\d+H)?(\d+M)?(\d+(\.\d+)?S)?)?", value
-        ):
-            yield Finding(path, "duration", f"{value!r} is not an ISO 8601 duration")
-    elif not isinstance(value, str):
-        yield Finding(path, "type", f"{value!r} is not text")
+    def _judged(self, at: str, value: Any = None) -> None:
+        self._report.judged += [self.path(leaf) for leaf in leaves(value, at)]
