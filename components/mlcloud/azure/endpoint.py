@@ -165,7 +165,7 @@ class AzureEndpoint(pulumi.ComponentResource):
         """Declare where requests arrive, and return with it the hash of all that may change in place.
 
         Azure ML sets an endpoint as a whole, traffic with it, which is `AzureTraffic`'s alone: it is not
-        declared here, and a change of what is sets the weights again. See docs/adr/0015.
+        declared here, and a change of what is sets the weights again. See docs/adr/0016.
         """
         scope = args.scope
         access = "Disabled" if args.private else "Enabled"
