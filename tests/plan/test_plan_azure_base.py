@@ -385,9 +385,12 @@ def test_prods_workspace_is_private_and_its_network_is_there_before_it_is() -> N
         assert datastore["inputs"]["properties"]["credentials"] == {"credentialsType": "None"}
 
 
-def test_each_digest_is_a_version_that_comes_before_the_old_one_goes() -> None:
-    (version,) = of_kind(planned("Environment"), "EnvironmentVersion")
-    assert version["inputs"]["version"] == DIGEST[:32]
+def test_an_image_is_a_version_with_a_name_that_none_had_before() -> None:
+    found = planned("Environment")
+    (version,) = of_kind(found, "EnvironmentVersion")
+    (named,) = of_kind(found, "UniqueName")
+    assert named["inputs"]["content"] == {"image": version["inputs"]["properties"]["image"]}
+    assert "houses-version-name" in needed(found, version)
     assert version["inputs"]["properties"]["image"].endswith(f"@sha256:{DIGEST}")
     routes = version["inputs"]["properties"]["inferenceConfig"]
     assert routes["scoringRoute"] == {"path": "/score", "port": 8080}
