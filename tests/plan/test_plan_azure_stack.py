@@ -65,7 +65,7 @@ def kinds(resources: list[dict[str, Any]]) -> Counter[str]:
 
 
 def one(resources: list[dict[str, Any]], kind: str) -> dict[str, Any]:
-    (entry,) = (entry for entry in resources if entry["type"].rsplit(":", 1)[-1] == kind)
+    (entry,) = (entry for entry in resources if f":{entry['type']}".endswith(f":{kind}"))
     return entry["inputs"]
 
 
@@ -111,7 +111,7 @@ def test_a_run_on_the_cluster_names_it_and_its_size(tmp_path: Path) -> None:
     assert machines["properties"]["properties"]["vmPriority"] == "LowPriority"
     assert run["compute"].endswith(f"/computes/{machines['computeName']}")
     assert (run["instances"], run["spot"]) == (2, False)
-    workspace = one(resources, "Workspace")
+    workspace = one(resources, "machinelearningservices:Workspace")
     # The machines have no address of their own, which takes a network.
     assert workspace["managedNetwork"] == {"isolationMode": "AllowInternetOutbound"}
     assert workspace["publicNetworkAccess"] == "Enabled"
