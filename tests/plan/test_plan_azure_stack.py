@@ -113,7 +113,7 @@ def test_a_run_on_the_cluster_names_it_and_its_size(tmp_path: Path) -> None:
     assert (run["instances"], run["spot"]) == (2, False)
     workspace = one(resources, "machinelearningservices:Workspace")
     # The machines have no address of their own, which takes a network.
-    assert workspace["managedNetwork"] == {"isolationMode": "AllowInternetOutbound"}
+    assert workspace["managedNetwork"]["isolationMode"] == "AllowInternetOutbound"
     assert workspace["publicNetworkAccess"] == "Enabled"
 
 
