@@ -181,11 +181,16 @@ def test_a_file_is_uploaded_under_its_hash_by_whoever_may() -> None:
     found = planned("Storage")
     (blob,) = of_kind(found, "Blob")
     assert blob["inputs"]["key"] == f"objects/{blob['inputs']['sha256']}/houses.csv"
-    assert "houses-uploader" in needed(found, blob)
-    (uploader,) = of_kind(found, "RoleAssignment")
-    assert uploader["inputs"]["roleDefinitionId"].endswith(ROLES["Storage Blob Data Contributor"])
-    assert uploader["inputs"]["scope"].endswith("/containers/data")
-    assert uploader["inputs"]["principalType"] == "User"
+    assert "houses-uploader-data" in needed(found, blob)
+
+
+def test_who_brings_a_stack_up_may_write_both_containers_for_no_owner_may() -> None:
+    grants = {entry["name"]: entry["inputs"] for entry in of_kind(planned("Storage"), "RoleAssignment")}
+    assert set(grants) == {"houses-uploader-data", "houses-uploader-models"}
+    for name, grant in grants.items():
+        assert grant["roleDefinitionId"].endswith(ROLES["Storage Blob Data Contributor"])
+        assert grant["scope"].endswith(f"/containers/{name.rpartition('-')[2]}")
+        assert grant["principalType"] == "User"
 
 
 def test_a_built_image_is_pushed_with_the_registrys_own_token() -> None:
@@ -385,9 +390,12 @@ def test_prods_workspace_is_private_and_its_network_is_there_before_it_is() -> N
         assert datastore["inputs"]["properties"]["credentials"] == {"credentialsType": "None"}
 
 
-def test_each_digest_is_a_version_that_comes_before_the_old_one_goes() -> None:
-    (version,) = of_kind(planned("Environment"), "EnvironmentVersion")
-    assert version["inputs"]["version"] == DIGEST[:32]
+def test_an_image_is_a_version_with_a_name_that_none_had_before() -> None:
+    found = planned("Environment")
+    (version,) = of_kind(found, "EnvironmentVersion")
+    (named,) = of_kind(found, "UniqueName")
+    assert named["inputs"]["content"] == {"image": version["inputs"]["properties"]["image"]}
+    assert "houses-version-name" in needed(found, version)
     assert version["inputs"]["properties"]["image"].endswith(f"@sha256:{DIGEST}")
     routes = version["inputs"]["properties"]["inferenceConfig"]
     assert routes["scoringRoute"] == {"path": "/score", "port": 8080}

@@ -111,6 +111,10 @@ def test_a_run_on_the_cluster_names_it_and_its_size(tmp_path: Path) -> None:
     assert machines["properties"]["properties"]["vmPriority"] == "LowPriority"
     assert run["compute"].endswith(f"/computes/{machines['computeName']}")
     assert (run["instances"], run["spot"]) == (2, False)
+    workspace = one(resources, "Workspace")
+    # The machines have no address of their own, which takes a network.
+    assert workspace["managedNetwork"] == {"isolationMode": "AllowInternetOutbound"}
+    assert workspace["publicNetworkAccess"] == "Enabled"
 
 
 def test_room_for_more_machines_scales_them_and_a_budget_counts_the_group(tmp_path: Path) -> None:

@@ -33,6 +33,7 @@ from support.provider_azure_endpoints import Endpoints
 from support.provider_azure_jobs import Jobs
 from support.provider_azure_names import Names
 from support.provider_azure_operations import Operations
+from support.provider_azure_registrations import Registrations
 from support.provider_azure_registry import Registry
 from support.provider_azure_storage import PLACE, Storage
 from support.provider_azure_watching import Watching
@@ -96,6 +97,7 @@ class Cloud:
         self.storage = Storage()
         self.jobs = Jobs(self.storage, self.operations, lambda: self.url)
         self.registry = Registry()
+        self.registrations = Registrations()
         self.endpoints = Endpoints(self.operations, lambda: self.url)
         self.watching = Watching(lambda: self.url)
         self.workspace = Workspace(lambda: self.url, REGION)
@@ -103,7 +105,7 @@ class Cloud:
         self._handlers: dict[str, Callable[[Any], Any]] = {}
         self._others: list[_Other] = []
         parts = (self.operations, self.storage, self.jobs, self.registry, self.workspace)
-        for part in (*parts, self.endpoints, self.watching, self.names):
+        for part in (*parts, self.endpoints, self.watching, self.names, self.registrations):
             self._take(part.handlers())
         self._trusted, context = certificate_in(self.folder)
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))

@@ -261,6 +261,31 @@ def test_an_endpoint_inside_a_network_that_is_out_of_reach_is_not_asked_and_that
     assert cloud.endpoints.all[place.path]["properties"]["publicNetworkAccess"] == "Disabled"
 
 
+def test_a_model_inside_a_network_that_is_out_of_reach_gives_no_row_and_that_is_told(
+    cloud: azure.Cloud, plugin: Plugin, place: Place
+) -> None:
+    cloud.endpoints.make(place.path, tags=OURS, publicNetworkAccess="Disabled")
+    cloud.refuse("blobs_head", 403, code="AuthorizationFailure")
+    start = len(cloud.requests)
+    plugin.resource(TRAFFIC).create(place.inputs(1))
+    plugin.engine.wait_for("blue is not asked for a smoke prediction: its model is inside its network")
+    assert place.traffic() == {"blue": 100}
+    assert "score_predict" not in [request.method for request in cloud.requests[start:]]
+
+
+@pytest.mark.parametrize(
+    ("access", "code"), [("Enabled", "AuthorizationFailure"), ("Disabled", "AuthorizationPermissionMismatch")]
+)
+def test_a_model_that_may_not_be_read_moves_nothing(
+    cloud: azure.Cloud, plugin: Plugin, place: Place, access: str, code: str
+) -> None:
+    cloud.endpoints.make(place.path, tags=OURS, publicNetworkAccess=access)
+    cloud.refuse("blobs_head", 403, code=code)
+    with pytest.raises(RefusedError, match=code):
+        plugin.resource(TRAFFIC).create(place.inputs(1))
+    assert place.traffic() == {}
+
+
 def test_an_endpoint_inside_a_network_that_answers_here_is_held_to_its_answer(
     cloud: azure.Cloud, plugin: Plugin, place: Place
 ) -> None:

@@ -22,8 +22,9 @@ _FIXED: Final = ("vmSize", "vmPriority", "enableNodePublicIp", "remoteLoginPortP
 class AzureClusterArgs:
     """What a GPU cluster on Azure is made from.
 
-    Its machines have no public address: they are in the workspace's managed network, or in a subnet
-    (https://learn.microsoft.com/azure/machine-learning/how-to-secure-training-vnet).
+    Its machines have no public address, which Azure ML takes only where they are in the workspace's managed
+    network, or in a subnet (https://learn.microsoft.com/azure/machine-learning/how-to-secure-training-vnet,
+    https://github.com/hashicorp/terraform-provider-azurerm/issues/25901).
 
     Attributes:
         scope: Whose it is and where.

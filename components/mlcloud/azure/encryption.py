@@ -19,7 +19,8 @@ class Encryption:
         key_version_uri: The same with a version, for a workspace, which follows no rotation.
         vault_uri: The vault's address, `https://<vault>.vault.azure.net/`.
         vault_id: Resource id of the vault.
-        ready: What must be there before the key is used: the identity's role. Default: nothing.
+        ready: What must be there before the key is used: the identity's role, and that it is seen.
+            Default: nothing.
     """
 
     identity_id: pulumi.Input[str]

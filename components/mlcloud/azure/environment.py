@@ -7,6 +7,7 @@ from typing import Final
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
 
+from mlcloud.azure.resources import AzureUniqueName
 from mlcloud.core.args import validate
 from mlcloud.core.errors import Problem
 from mlcloud.core.options import child_options
@@ -17,8 +18,7 @@ SERVING_PORT: Final = 8080
 LIVENESS_PATH: Final = "/v2/health/live"
 READINESS_PATH: Final = "/v2/health/ready"
 SCORING_PATH: Final = "/score"
-_DIGEST: Final = re.compile(r".+@sha256:(?P<digest>[0-9a-f]{64})")
-_VERSION_DIGITS: Final = 32
+_DIGEST: Final = re.compile(r".+@sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,14 +55,14 @@ def _not_by_digest(uri: str) -> Problem | None:
 
 
 class AzureEnvironment(pulumi.ComponentResource):
-    """The image as jobs and deployments name it: one version for each digest."""
+    """The image as jobs and deployments name it: another image is another version."""
 
     id: pulumi.Output[str]
     """Resource id of the version."""
     name: pulumi.Output[str]
     """The environment's name."""
     version: pulumi.Output[str]
-    """The version's name: the beginning of the image's digest."""
+    """The version's name, which follows from the image."""
 
     def __init__(
         self, name: str, args: AzureEnvironmentArgs, opts: pulumi.ResourceOptions | None = None
@@ -83,7 +83,7 @@ class AzureEnvironment(pulumi.ComponentResource):
         version = ml.EnvironmentVersion(
             f"{name}-version",
             name=container.name,
-            version=pulumi.Output.from_input(args.image_uri).apply(_version),
+            version=self._version_name(name, args),
             workspace_name=args.workspace,
             resource_group_name=args.resource_group,
             properties=ml.EnvironmentVersionPropertiesArgs(
@@ -105,12 +105,15 @@ class AzureEnvironment(pulumi.ComponentResource):
         self.version = version.name
         self.register_outputs({"id": self.id, "name": self.name, "version": self.version})
 
-
-def _version(image_uri: str) -> str:
-    found = _DIGEST.fullmatch(image_uri)
-    if found is None:
-        raise ValueError(f"{image_uri!r} is not an image by digest")
-    return found["digest"][:_VERSION_DIGITS]
+    def _version_name(self, name: str, args: AzureEnvironmentArgs) -> pulumi.Output[str]:
+        """A name of the image: prod keeps versions, and an image may be served again."""
+        named = AzureUniqueName(
+            f"{name}-version-name",
+            prefix="v",
+            content={"image": args.image_uri},
+            opts=child_options(self, environment=args.scope.environment),
+        )
+        return named.name
 
 
 def _inference_config() -> ml.InferenceContainerPropertiesArgs:

@@ -3,6 +3,7 @@
 Resource providers of a fresh subscription are registered by pulumi-azure-native when it first uses them: its
 client is azcore's, which does so unless it is told not to
 (https://pkg.go.dev/github.com/Azure/azure-sdk-for-go/sdk/azcore/arm#ClientOptions, `DisableRPRegistration`).
+Those of what Azure ML makes by itself are registered here, before all else.
 Diagnostic settings do not say that theirs is missing
 (https://github.com/pulumi/pulumi-azure-native/issues/3479), so they come after Application Insights, which
 has the same one.
@@ -22,8 +23,9 @@ from pulumi_azure_native import (
 )
 
 from mlcloud.azure.encryption import Encryption
+from mlcloud.azure.grants import LONG_WAIT_S, once_seen, wait_problem
 from mlcloud.azure.placement import private_in_prod
-from mlcloud.azure.resources import AzureFreshNames
+from mlcloud.azure.resources import AzureFreshNames, AzureProviderRegistration
 from mlcloud.azure.roles import assign
 from mlcloud.core.args import validate, within
 from mlcloud.core.options import child_options
@@ -44,6 +46,13 @@ _EXPIRES_AFTER: Final = "P2Y"
 # (https://learn.microsoft.com/azure/machine-learning/how-to-setup-customer-managed-keys); registries take RSA
 # keys alone (https://learn.microsoft.com/azure/container-registry/tutorial-customer-managed-keys).
 _KEY_BITS: Final = 3072
+# Online endpoints, behind which Azure ML puts both
+# (https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints,
+# "ERROR: SubscriptionNotRegistered").
+_ENDPOINTS_NEED: Final = ("Microsoft.Cdn", "Microsoft.PolicyInsights")
+# What a workspace with a key of one's own keeps beside itself
+# (https://learn.microsoft.com/azure/machine-learning/concept-customer-managed-keys).
+_KEYS_NEED: Final = ("Microsoft.DocumentDB", "Microsoft.Search")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,12 +64,14 @@ class AzureFoundationArgs:
         tenant_id: The tenant of Microsoft Entra ID that the subscription belongs to.
         log_retention_days: Logs are kept for so many days, 30 to 730. Default 365.
         private: Whether the vault answers in a network alone; prod demands it. Default false.
+        grant_wait_s: Seconds that Azure's services take to see who may use the key, 0 to 3600. Default 600.
     """
 
     scope: Scope
     tenant_id: pulumi.Input[str]
     log_retention_days: int = 365
     private: bool = False
+    grant_wait_s: float = LONG_WAIT_S
 
     def __post_init__(self) -> None:
         """Check the arguments.
@@ -73,6 +84,7 @@ class AzureFoundationArgs:
             "The foundation",
             within("log_retention_days", self.log_retention_days, low=low, high=high),
             private_in_prod(self.scope, private=self.private),
+            wait_problem(self.grant_wait_s),
         )
 
 
@@ -133,8 +145,14 @@ class AzureFoundation(pulumi.ComponentResource):
         )
 
     def _group(self, name: str) -> resources.ResourceGroup:
-        """Declare the group, once nothing deleted holds the vault's name or the workspace's."""
+        """Declare the group, once providers are registered and nothing deleted holds a name of the stack."""
         scope = self._args.scope
+        registered = AzureProviderRegistration(
+            f"{name}-providers",
+            subscription=scope.account,
+            namespaces=[*_ENDPOINTS_NEED, *(_KEYS_NEED if scope.is_prod else ())],
+            opts=child_options(self, environment=scope.environment),
+        )
         fresh = AzureFreshNames(
             f"{name}-names",
             subscription=scope.account,
@@ -149,7 +167,9 @@ class AzureFoundation(pulumi.ComponentResource):
             resource_group_name=scope.name("azure-resource-group"),
             location=scope.region,
             tags=scope.tags,
-            opts=pulumi.ResourceOptions.merge(self._keeps, pulumi.ResourceOptions(depends_on=[fresh])),
+            opts=pulumi.ResourceOptions.merge(
+                self._keeps, pulumi.ResourceOptions(depends_on=[registered, fresh])
+            ),
         )
 
     def _logs(self, name: str) -> operationalinsights.Workspace:
@@ -258,6 +278,12 @@ class AzureFoundation(pulumi.ComponentResource):
             # What is kept stays readable.
             opts=self._keeps,
         )
+        seen = once_seen(
+            f"{name}-key-grants",
+            [granted],
+            wait_s=self._args.grant_wait_s,
+            opts=child_options(self, environment=scope.environment),
+        )
         return Encryption(
             identity_id=identity.id,
             client_id=identity.client_id,
@@ -266,7 +292,7 @@ class AzureFoundation(pulumi.ComponentResource):
             key_version_uri=key.key_uri_with_version,
             vault_uri=vault.properties.apply(_vault_uri),
             vault_id=vault.id,
-            ready=(granted,),
+            ready=(granted, seen),
         )
 
 

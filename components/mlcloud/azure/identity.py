@@ -7,7 +7,9 @@ import pulumi
 from pulumi_azure_native import authorization, managedidentity
 
 from mlcloud.azure.deployer import DEPLOYER_ACTIONS, Deployer
+from mlcloud.azure.grants import USUAL_WAIT_S, once_seen, wait_problem
 from mlcloud.azure.roles import Role, assign, stable_guid
+from mlcloud.core.args import validate
 from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
 
@@ -53,6 +55,7 @@ class AzureIdentityArgs:
             that it must be let approve. Default false.
         deployers: Who brings new data, images and models into a stack that is up. Default: nobody but who may
             already.
+        grant_wait_s: Seconds that Azure's services take to see the roles, 0 to 3600. Default 300.
     """
 
     scope: Scope
@@ -66,10 +69,19 @@ class AzureIdentityArgs:
     insights_id: pulumi.Input[str]
     private: bool = False
     deployers: Sequence[Deployer] = ()
+    grant_wait_s: float = USUAL_WAIT_S
+
+    def __post_init__(self) -> None:
+        """Check the arguments.
+
+        Raises:
+            ArgsError: With every problem.
+        """
+        validate("The identities", wait_problem(self.grant_wait_s))
 
 
 class AzureIdentity(pulumi.ComponentResource):
-    """Identities that can be used at once: ids are known only when they have their roles."""
+    """Identities that can be used at once: ids are known when their roles are made, and seen."""
 
     id: pulumi.Output[str]
     name: pulumi.Output[str]
@@ -94,9 +106,9 @@ class AzureIdentity(pulumi.ComponentResource):
         trains = self._let_train(training.principal_id)
         serves = self._let_serve(endpoint.principal_id)
         works = self._let_work(workspace.principal_id)
-        self.training = _after(training, trains)
-        self.endpoint = _after(endpoint, serves)
-        self.workspace = _after(workspace, works)
+        self.training = self._once_seen("training", training, trains)
+        self.endpoint = self._once_seen("endpoint", endpoint, serves)
+        self.workspace = self._once_seen("workspace", workspace, works)
         self.granted = (*trains, *serves, *works)
         role = self._deployer_role()
         self.deployer_role = role.id
@@ -142,6 +154,23 @@ class AzureIdentity(pulumi.ComponentResource):
             principal_id=principal_id,
             condition=condition,
             opts=self._options,
+        )
+
+    def _once_seen(
+        self,
+        part: str,
+        identity: managedidentity.UserAssignedIdentity,
+        grants: Sequence[authorization.RoleAssignment],
+    ) -> Identity:
+        seen = once_seen(
+            f"{self._name}-{part}-grants", grants, wait_s=self._args.grant_wait_s, opts=self._options
+        ).seen
+
+        def then(value: pulumi.Output[str]) -> pulumi.Output[str]:
+            return pulumi.Output.all(value, seen).apply(lambda known: str(known[0]))
+
+        return Identity(
+            id=then(identity.id), client_id=then(identity.client_id), principal_id=then(identity.principal_id)
         )
 
     def _container(self, container: pulumi.Input[str]) -> pulumi.Output[str]:
@@ -260,18 +289,3 @@ def _in_workspaces_own(*actions: str) -> str:
     """Return the condition that blobs are read and changed in the workspace's own containers alone."""
     others = " AND ".join(f"!(ActionMatches{{'{_BLOBS}/{action}'}})" for action in actions)
     return f"(({others}) OR ({_WORKSPACES_OWN}))"
-
-
-def _after(
-    identity: managedidentity.UserAssignedIdentity, grants: Sequence[authorization.RoleAssignment]
-) -> Identity:
-    known = [grant.id for grant in grants]
-
-    def once_granted(value: pulumi.Output[str]) -> pulumi.Output[str]:
-        return pulumi.Output.all(value, *known).apply(lambda all_known: str(all_known[0]))
-
-    return Identity(
-        id=once_granted(identity.id),
-        client_id=once_granted(identity.client_id),
-        principal_id=once_granted(identity.principal_id),
-    )

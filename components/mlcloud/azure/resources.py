@@ -10,7 +10,9 @@ import pulumi
 
 from mlcloud.provider.azure import blob as _blob
 from mlcloud.provider.azure import fresh_names as _fresh_names
+from mlcloud.provider.azure import provider_registration as _provider_registration
 from mlcloud.provider.azure import registry_login as _registry_login
+from mlcloud.provider.azure import role_propagation as _role_propagation
 from mlcloud.provider.azure import traffic as _traffic
 from mlcloud.provider.azure import training_run as _training_run
 from mlcloud.provider.azure import unique_name as _unique_name
@@ -230,3 +232,37 @@ class AzureUniqueName(ProviderResource):
         super().__init__(
             _unique_name.AzureUniqueName, resource_name, {"prefix": prefix, "content": content}, opts
         )
+
+
+class AzureProviderRegistration(ProviderResource):
+    """Registers a subscription for resource providers that no declared resource names."""
+
+    registered: pulumi.Output[Sequence[str]]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        subscription: pulumi.Input[str],
+        namespaces: pulumi.Input[Sequence[pulumi.Input[str]]],
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {"subscription": subscription, "namespaces": namespaces}
+        super().__init__(_provider_registration.AzureProviderRegistration, resource_name, inputs, opts)
+
+
+class AzureRolePropagation(ProviderResource):
+    """Waits once for each new role assignment; makes and asks nothing."""
+
+    seen: pulumi.Output[Sequence[str]]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        grants: pulumi.Input[Sequence[pulumi.Input[str]]],
+        wait_s: pulumi.Input[float] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {"grants": grants, "wait_s": wait_s}
+        super().__init__(_role_propagation.AzureRolePropagation, resource_name, inputs, opts)

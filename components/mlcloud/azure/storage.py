@@ -1,10 +1,11 @@
 """Storage on Azure: one account without keys, with a container each for data and models."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import pulumi
-from pulumi_azure_native import monitor, storage
+from pulumi_azure_native import authorization, monitor, storage
 
 from mlcloud.azure.deployer import Deployer
 from mlcloud.azure.encryption import Encryption, after_key
@@ -33,8 +34,9 @@ class AzureStorageArgs:
         resource_group: Name of the resource group.
         log_workspace_id: Resource id of the Log Analytics workspace that takes its access logs.
         data: A data file to upload into the data container. Default: none.
-        uploader: Who uploads the file, and gets the right to: no role of a subscription's owner has it. Who
-            brings the stack up later takes no part in it. Default: somebody who has it already.
+        uploader: Who brings the stack up first, and gets the right to write both containers: no role of a
+            subscription's owner has it, and data is uploaded and models are read and published with one's own
+            credentials. Who comes later takes no part in it. Default: somebody who has it already.
         noncurrent_after_days: Overwritten and deleted blobs are kept as versions for so many days.
             Default 90.
         soft_delete_days: What was deleted for good can be restored, and is billed, for so many days, 1 to
@@ -99,11 +101,16 @@ class AzureStorage(pulumi.ComponentResource):
         self.name = self.account = account.name
         blobs = self._blob_service(name, account)
         data, models = (self._container(name, part, blobs) for part in ("data", "models"))
-        self.data, self.models = data.name, models.name
-        self.models_uri = pulumi.Output.concat(
-            "https://", account.name, ".blob.core.windows.net/", models.name
+        writes = self._let_write(name, {"data": data, "models": models})
+        self.data = data.name
+        # Known once it can be read: our provider looks into it for whoever runs the update.
+        self.models = pulumi.Output.all(models.name, *[grant.id for grant in writes]).apply(
+            lambda known: str(known[0])
         )
-        self.data_uri = None if args.data is None else self._upload(name, args.data, data)
+        self.models_uri = pulumi.Output.concat(
+            "https://", account.name, ".blob.core.windows.net/", self.models
+        )
+        self.data_uri = None if args.data is None else self._upload(name, args.data, data, writes)
         self.register_outputs(
             {
                 "id": self.id,
@@ -196,32 +203,45 @@ class AzureStorage(pulumi.ComponentResource):
             opts=pulumi.ResourceOptions.merge(self._keeps, pulumi.ResourceOptions(depends_on=[blobs])),
         )
 
-    def _upload(self, name: str, data: DataFile, container: storage.BlobContainer) -> pulumi.Output[str]:
+    def _let_write(
+        self, name: str, containers: Mapping[str, storage.BlobContainer]
+    ) -> list[authorization.RoleAssignment]:
+        """Let who brings the stack up write the containers."""
+        args, scope = self._args, self._args.scope
+        if args.uploader is None:
+            return []
+        return [
+            assign(
+                f"{name}-uploader-{part}",
+                scope=scope,
+                role="Storage Blob Data Contributor",
+                on=container.id,
+                principal_id=args.uploader.principal_id,
+                principal_type=args.uploader.principal_type,
+                # Whoever comes next is no other stack.
+                opts=child_options(
+                    self,
+                    environment=scope.environment,
+                    extra=pulumi.ResourceOptions(ignore_changes=["principalId", "principalType"]),
+                ),
+            )
+            for part, container in containers.items()
+        ]
+
+    def _upload(
+        self,
+        name: str,
+        data: DataFile,
+        container: storage.BlobContainer,
+        writes: Sequence[authorization.RoleAssignment],
+    ) -> pulumi.Output[str]:
         """Upload a file under its hash: other content is another blob, and what was trained on stays.
 
         pulumi-azure-native uploads with the account's keys, which are off
         (https://github.com/pulumi/pulumi-azure-native/issues/2015); our provider, with the default
-        credentials.
+        credentials, and it waits until they may.
         """
-        args, scope = self._args, self._args.scope
-        before: list[pulumi.Resource] = []
-        if args.uploader is not None:
-            before = [
-                assign(
-                    f"{name}-uploader",
-                    scope=scope,
-                    role="Storage Blob Data Contributor",
-                    on=container.id,
-                    principal_id=args.uploader.principal_id,
-                    principal_type=args.uploader.principal_type,
-                    # Whoever comes next is no other stack.
-                    opts=child_options(
-                        self,
-                        environment=scope.environment,
-                        extra=pulumi.ResourceOptions(ignore_changes=["principalId", "principalType"]),
-                    ),
-                )
-            ]
+        scope = self._args.scope
         uploaded = AzureBlob(
             f"{name}-data-file",
             account=self.account,
@@ -232,7 +252,7 @@ class AzureStorage(pulumi.ComponentResource):
             opts=child_options(
                 self,
                 environment=scope.environment,
-                extra=pulumi.ResourceOptions(retain_on_delete=scope.is_prod or None, depends_on=before),
+                extra=pulumi.ResourceOptions(retain_on_delete=scope.is_prod or None, depends_on=list(writes)),
             ),
         )
         return uploaded.uri

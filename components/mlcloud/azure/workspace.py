@@ -33,6 +33,9 @@ class AzureWorkspaceArgs:
         encryption: The stack's own key; prod demands it. Default: Microsoft's keys.
         private: Whether it answers in a network alone, and what runs in it reaches nothing but what the
             workspace is made with; prod demands it. It cannot be taken back. Default false.
+        isolated: Whether what runs in it is in a network that Azure ML looks after and that lets it out; the
+            machines of a cluster, which have no address of their own, need it. It cannot be taken back.
+            Default: where it is private.
         ready: What must be there first: the identity's roles. Default: nothing.
     """
 
@@ -49,6 +52,7 @@ class AzureWorkspaceArgs:
     log_workspace_id: pulumi.Input[str]
     encryption: Encryption | None = None
     private: bool = False
+    isolated: bool = False
     ready: Sequence[pulumi.Resource] = ()
 
     def __post_init__(self) -> None:
@@ -132,11 +136,11 @@ class AzureWorkspace(pulumi.ComponentResource):
             system_datastores_auth_mode="Identity",
             v1_legacy_mode=False,
             public_network_access="Disabled" if args.private else "Enabled",
-            managed_network=_managed_network(args) if args.private else None,
+            managed_network=_managed_network(args) if args.private or args.isolated else None,
             # A deployment does not wait for the network
             # (https://learn.microsoft.com/azure/machine-learning/how-to-managed-network,
             # "Manually provision a managed VNet").
-            provision_network_now=args.private or None,
+            provision_network_now=args.private or args.isolated or None,
             encryption=None if args.encryption is None else _encryption(args.encryption),
             tags=scope.tags,
             opts=pulumi.ResourceOptions.merge(
@@ -155,6 +159,8 @@ def _managed_network(args: AzureWorkspaceArgs) -> ml.ManagedNetworkSettingsArgs:
     Private endpoints to the workspace's own storage (blob and file), vault and registry are Azure ML's
     (https://learn.microsoft.com/azure/machine-learning/how-to-managed-network, "List of required rules").
     """
+    if not args.private:
+        return ml.ManagedNetworkSettingsArgs(isolation_mode="AllowInternetOutbound")
     return ml.ManagedNetworkSettingsArgs(
         isolation_mode="AllowOnlyApprovedOutbound",
         outbound_rules={

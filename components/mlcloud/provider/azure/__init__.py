@@ -1,4 +1,4 @@
-"""The resources of Azure that its own provider lacks: training runs, traffic, logins, blobs, free names."""
+"""The resources of Azure that its own provider lacks: training runs, traffic, logins, blobs, names."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +10,9 @@ def resources() -> "list[Resource[Any, Any]]":
     """One of each kind. None of them imports azure-core before an operation needs it."""
     from mlcloud.provider.azure.blob import AzureBlob
     from mlcloud.provider.azure.fresh_names import AzureFreshNames
+    from mlcloud.provider.azure.provider_registration import AzureProviderRegistration
     from mlcloud.provider.azure.registry_login import AzureRegistryLogin
+    from mlcloud.provider.azure.role_propagation import AzureRolePropagation
     from mlcloud.provider.azure.traffic import AzureTraffic
     from mlcloud.provider.azure.training_run import AzureTrainingRun
     from mlcloud.provider.azure.unique_name import AzureUniqueName
@@ -18,6 +20,8 @@ def resources() -> "list[Resource[Any, Any]]":
     return [
         AzureTrainingRun(),
         AzureTraffic(),
+        AzureProviderRegistration(),
+        AzureRolePropagation(),
         AzureFreshNames(),
         AzureUniqueName(),
         AzureRegistryLogin(),

@@ -21,6 +21,7 @@ _HOST: Final = ".blob.core.windows.net"
 _ATTEMPTS: Final = 5
 _FIRST_PAUSE_S: Final = 0.1
 _NOT_PERMITTED: Final = "AuthorizationPermissionMismatch"
+_NETWORK_REFUSES: Final = "AuthorizationFailure"
 _COPY_POLL_S: Final = 0.5
 
 
@@ -132,6 +133,14 @@ def clear(clients: Clients, folder: Place) -> None:
 def is_not_permitted(error: AzureError) -> bool:
     """Whether the caller lacks a role, or has one that does not count yet."""
     return error.code == _NOT_PERMITTED
+
+
+def is_out_of_reach(error: ResourceError) -> bool:
+    """Whether the account's network lets nobody in from here: no connection, or the network's own refusal.
+
+    https://learn.microsoft.com/troubleshoot/azure/azure-storage/blobs/authentication/storage-troubleshoot-403-errors
+    """
+    return not isinstance(error, AzureError) or error.code == _NETWORK_REFUSES
 
 
 def _container(clients: Clients, place: Place) -> Any:

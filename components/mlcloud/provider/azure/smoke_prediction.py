@@ -8,7 +8,7 @@ answer is the new one's own.
 import time
 from typing import Final
 
-from mlcloud.provider.azure import model_folder
+from mlcloud.provider.azure import blobs, model_folder
 from mlcloud.provider.azure.blobs import place_of
 from mlcloud.provider.azure.clients import MACHINE_LEARNING, AzureError, Clients
 from mlcloud.provider.azure.online_endpoint import Endpoint
@@ -25,8 +25,11 @@ _PAUSE_GROWTH: Final = 1.5
 _DENIED: Final = 403
 
 
-def expected(clients: Clients, new: AzureTrafficInputs) -> Smoke | None:
+def expected(context: Context, clients: Clients, new: AzureTrafficInputs, endpoint: Endpoint) -> Smoke | None:
     """The row that the model's manifest brings; None where no model is named, or it brings none.
+
+    The storage of an endpoint inside a network answers inside it alone, as the endpoint does: if it cannot be
+    reached from here, that is told, and no reason to stop.
 
     Raises:
         ResourceError: the model is not there, or not the one that the hash names: nothing has moved yet.
@@ -37,6 +40,15 @@ def expected(clients: Clients, new: AzureTrafficInputs) -> Smoke | None:
         model = model_folder.read_folder(clients, place_of(new.model_uri))
     except BadModelError as error:
         raise ResourceError(f"modelUri: {error}") from None
+    except ResourceError as error:
+        if not (endpoint.is_private and blobs.is_out_of_reach(error)):
+            raise
+        context.log(
+            f"{new.deployment} is not asked for a smoke prediction: its model is inside its network, which "
+            "is out of reach. The server has predicted the same row before it was healthy.",
+            ephemeral=True,
+        )
+        return None
     return Smoke.of_model(model, uri=new.model_uri, sha256=new.model_sha256)
 
 

@@ -136,7 +136,7 @@ def take_over(
         Unhealthy: going back failed.
     """
     known = rollout.alerts_before(context, lambda: open_alerts(clients, new.alert_rules))
-    smoke = smoke_prediction.expected(clients, new)
+    smoke = smoke_prediction.expected(context, clients, new, endpoint)
     move = _Move(
         context=context,
         clients=clients,

@@ -9,6 +9,8 @@ from support.provider_gcp_resources import in_background
 from support.provider_plugin import LIMIT_S, Plugin, running
 
 WAIT = "mlcloud:gcp:IamPropagation"
+# Who has to see the grants, by token.
+WAITS = {WAIT: "Google's services", "mlcloud:azure:RolePropagation": "Azure's services"}
 LONG_S = 600
 
 
@@ -17,13 +19,14 @@ def plugin() -> Iterator[Plugin]:
     yield from running()
 
 
-def test_new_grants_are_waited_for_and_told(plugin: Plugin) -> None:
-    wait, started = plugin.resource(WAIT, "new"), time.monotonic()
+@pytest.mark.parametrize("token", WAITS)
+def test_new_grants_are_waited_for_and_told(plugin: Plugin, token: str) -> None:
+    wait, started = plugin.resource(token, "new"), time.monotonic()
     given = {"grants": ["key/agent"], "waitS": 1}
     assert wait.preview(given)["seen"] == ["key/agent"]
     assert wait.create(given)["seen"] == ["key/agent"]
     assert time.monotonic() - started >= 1
-    plugin.engine.wait_for("Waiting until Google's services see 1 new grants")
+    plugin.engine.wait_for(f"Waiting until {WAITS[token]} see 1 new grants")
     assert wait.read() == {"seen": ["key/agent"]}
     assert wait.kinds(given) == {}
 
