@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 from urllib.parse import parse_qs, urlsplit
 
-from mlcloud.provider.azure.clients import MACHINE_LEARNING, STORAGE, AzureError, Clients
+from mlcloud.provider.azure.addresses import MACHINE_LEARNING, STORAGE
+from mlcloud.provider.azure.clients import AzureError, Clients
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.resource import Context
 from mlcloud.provider.training import show_line
