@@ -117,7 +117,7 @@ def test_a_token_that_cannot_be_renewed_just_now_is_asked_for_again(
     clients = Clients(az.SUBSCRIPTION)
     assert clients.put(JOB, BODY).body["name"] == "one"
     credential.failures = 100
-    with pytest.raises(UnansweredError, match="login.microsoftonline.com cannot be reached"):
+    with pytest.raises(UnansweredError, match=r"login\.microsoftonline\.com cannot be reached"):
         clients.get(JOB)
-    with pytest.raises(ResourceError, match="login.microsoftonline.com cannot be reached"):
+    with pytest.raises(ResourceError, match=r"login\.microsoftonline\.com cannot be reached"):
         clients.token(MANAGEMENT)

@@ -9,8 +9,8 @@ import time
 from typing import Final
 
 from mlcloud.provider.azure import model_folder
-from mlcloud.provider.azure.blobs import place_of
 from mlcloud.provider.azure.addresses import MACHINE_LEARNING
+from mlcloud.provider.azure.blobs import place_of
 from mlcloud.provider.azure.clients import AzureError, Clients, UnansweredError
 from mlcloud.provider.azure.online_endpoint import Endpoint
 from mlcloud.provider.azure.traffic_inputs import AzureTrafficInputs
