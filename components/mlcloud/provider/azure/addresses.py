@@ -65,8 +65,8 @@ def stranger(address: str, scope: str) -> str | None:
         return None
     known = " or ".join(hosts) or "known"
     return (
-        f"{parts.scheme}://{host} is not an https:// address below {known}: no token is sent there. An address "
-        f"of your own is told by {_OVERRIDE}ML or its siblings."
+        f"{parts.scheme}://{host} is not an https:// address below {known}: no token is sent there. An "
+        f"address of your own is told by {_OVERRIDE}ML or its siblings."
     )
 
 

@@ -84,7 +84,7 @@ class AzureTraffic(
         """Take the traffic from every deployment, so that they can be deleted; others' keep theirs.
 
         Raises:
-            ResourceError: the traffic is shared with somebody else: ours cannot be deleted before it has none.
+            ResourceError: the traffic is shared with somebody else: ours cannot go before it has none.
         """
         clients = clients_in(outputs.subscription)
         path = _path(clients, outputs)
