@@ -102,7 +102,7 @@ def test_another_model_is_trained_and_the_endpoint_moves_to_it(
     assert_moved(stack, serving, version=serving.version)
     assert stack.record("training-run").outputs["modelSha256"] != before
     changed = {item for _, item in stack.ops}
-    trained = {"training-run"} | ({"storage-data-file"} if edited == "data" else set())
+    trained = {"training-run", "model-version"} | ({"storage-data-file"} if edited == "data" else set())
     assert changed == {*trained, *serving.version, *serving.configuration, *serving.follows, serving.endpoint}
     assert set(stack.up().summary) == {"same"}
 

@@ -44,6 +44,7 @@ TYPES: Mapping[str, tuple[str, str]] = {
     "azure-native:managedidentity:UserAssignedIdentity": (_MGMT + "msi.v2024_11_30", ""),
     "azure-native:monitor:ActionGroup": (_MGMT + "monitor", ""),
     "azure-native:monitor:AutoscaleSetting": (_MGMT + "monitor", ""),
+    "azure-native:monitor:DiagnosticSetting": (_MGMT + "monitor", ""),
     "azure-native:monitor:MetricAlert": (_MGMT + "monitor", ""),
     "azure-native:monitor:ScheduledQueryRule": (_MGMT + "monitor", ""),
     "azure-native:network:NetworkSecurityGroup": (_MGMT + "network", "NetworkSecurityGroup"),
@@ -74,7 +75,8 @@ def _folder(package: str) -> Path:
 @functools.cache
 def paths(package: str) -> frozenset[str]:
     """The paths that a client's operations request."""
-    files = _folder(package).joinpath("operations").glob("*_operations.py")
+    # Some clients have a folder for each version of the API.
+    files = (file for file in _folder(package).rglob("*_operations.py") if "aio" not in file.parts)
     return frozenset(path for file in files for path in _URL.findall(file.read_text()))
 
 

@@ -25,6 +25,8 @@ GIVEN = {
     "vault": VAULT,
     "workspace": azure.WORKSPACE,
 }
+TOKEN = {"authorization": "Bearer token for https://management.azure.com"}
+VAULT_PROPERTIES = {"tenantId": "1", "sku": {"family": "A", "name": "standard"}}
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +52,10 @@ def cloud(started: azure.Cloud) -> azure.Cloud:
 def make(cloud: azure.Cloud, path: str, body: dict[str, Any] | None = None) -> int:
     """Make something as azure-native does; returns the status."""
     version = "2023-07-01" if "/vaults/" in path else "2025-12-01"
-    content = json.dumps({"location": azure.REGION, "properties": {}, **(body or {})}).encode()
-    headers = {"content-type": "application/json"}
+    given = {"location": azure.REGION, **(body or {})}
+    properties = {**(VAULT_PROPERTIES if "/vaults/" in path else {}), **given.get("properties", {})}
+    content = json.dumps({**given, "properties": properties}).encode()
+    headers = {**TOKEN, "content-type": "application/json"}
     answer = cloud.answer("PUT", f"{path}?api-version={version}", content, headers)
     assert answer is not None
     return answer.status
@@ -59,7 +63,7 @@ def make(cloud: azure.Cloud, path: str, body: dict[str, Any] | None = None) -> i
 
 def destroy(cloud: azure.Cloud, path: str) -> None:
     version = "2023-07-01" if "/vaults/" in path else "2025-12-01"
-    answer = cloud.answer("DELETE", f"{path}?api-version={version}", b"", {})
+    answer = cloud.answer("DELETE", f"{path}?api-version={version}", b"", TOKEN)
     assert answer is not None
     assert answer.status == 200
 
@@ -78,10 +82,10 @@ def run(cloud: azure.Cloud, command: str) -> None:
     if vault is not None:
         place = f"/subscriptions/{vault[3]}/providers/Microsoft.KeyVault/locations/{vault[2]}"
         target = f"{place}/deletedVaults/{vault[1]}/purge?api-version=2023-07-01"
-        answer = cloud.answer("POST", target, b"", {})
+        answer = cloud.answer("POST", target, b"", TOKEN)
     else:
         assert rest is not None, command
-        answer = cloud.answer("DELETE", rest[1], b"", {})
+        answer = cloud.answer("DELETE", rest[1], b"", TOKEN)
     assert answer is not None
     assert answer.status == 200, answer.content
 

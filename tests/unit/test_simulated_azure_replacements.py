@@ -34,7 +34,7 @@ def test_every_path_is_an_input_of_its_type(token: str) -> None:
     assert is_known(token)
 
 
-@pytest.mark.parametrize("token", sorted({*LOOKS} - {"azure-native:monitor:DiagnosticSetting"}))
+@pytest.mark.parametrize("token", sorted(LOOKS))
 def test_an_identifier_is_a_path_of_the_types_client(token: str) -> None:
     assert path_of(token), LOOKS[token].id
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import pulumi
 from pulumi_aws import cloudwatch, sagemaker
@@ -20,11 +19,9 @@ from mlcloud.aws.rollouts import rollout_problems, update_s
 from mlcloud.core.args import needed_in_prod, validate, within
 from mlcloud.core.errors import Problem
 from mlcloud.core.options import child_options
+from mlcloud.core.rollouts import moves
 from mlcloud.core.scope import Scope
-from mlcloud.core.settings import AllAtOnce, Canary, Linear, Rollout
-
-# In prod the old machines stay so long after the traffic has moved: a rollback then is a matter of seconds.
-_PROD_WAIT_S: Final = 300
+from mlcloud.core.settings import AllAtOnce, Rollout
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +107,7 @@ class AwsEndpoint(pulumi.ComponentResource):
             parent=self,
         )
         alarms = _rollback_alarms(self, name, args, endpoint_name)
-        canary, step, wait_s = _traffic(args.rollout, prod=scope.is_prod)
+        how = moves(args.rollout, prod=scope.is_prod)
         endpoint = EndpointResource(
             f"{name}-endpoint",
             name=endpoint_name,
@@ -119,10 +116,10 @@ class AwsEndpoint(pulumi.ComponentResource):
             model_uri=args.model.uri,
             model_sha256=args.model.sha256,
             alarm_names=[alarm.name for alarm in alarms],
-            canary_percent=canary,
-            linear_step_percent=step,
-            wait_s=wait_s,
-            termination_wait_s=_PROD_WAIT_S if scope.is_prod else 0,
+            canary_percent=how.canary_percent,
+            linear_step_percent=how.linear_step_percent,
+            wait_s=how.wait_s,
+            termination_wait_s=how.termination_wait_s,
             timeout_s=update_s(args.rollout),
             retained_configs=args.retained_configs,
             tags=scope.tags,
@@ -237,17 +234,6 @@ def _rollback_alarms(
             )
         )
     return declared
-
-
-def _traffic(rollout: Rollout, *, prod: bool) -> tuple[int | None, int | None, float]:
-    """Percent of a canary, percent of a linear step, and seconds of watching after each move."""
-    match rollout:
-        case Canary():
-            return int(rollout.percent), None, rollout.wait_minutes * 60
-        case Linear():
-            return None, int(rollout.step_percent), rollout.wait_minutes * 60
-        case AllAtOnce():
-            return None, None, _PROD_WAIT_S if prod else 0
 
 
 def _machine(capacity: Capacity) -> str | None:

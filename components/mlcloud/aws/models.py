@@ -6,23 +6,24 @@ from typing import Any, Final, Literal
 
 import pulumi
 from pulumi_aws import cloudcontrol, sagemaker
+from typing_extensions import override
 
 from mlcloud.aws.placement import Placement
 from mlcloud.core.args import one_of, validate
 from mlcloud.core.errors import Problem
 from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
+from mlcloud.core.served import ServedModelBase
 
 Approval = Literal["Approved", "PendingManualApproval", "Rejected"]
 APPROVALS: Final[tuple[Approval, ...]] = ("Approved", "PendingManualApproval", "Rejected")
 # What the container answers and takes (docs/guides/container.md).
 _CONTENT_TYPES: Final = ["application/json", "text/csv"]
-_VERSION_DIGITS: Final = 12
 _ARCHIVE: Final = ".tar.gz"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServedModel:
+class ServedModel(ServedModelBase):
     """A model and the image that serves it.
 
     Attributes:
@@ -33,62 +34,23 @@ class ServedModel:
         image_uri: The trainer's image in ECR, by digest.
     """
 
-    name: str
-    uri: pulumi.Input[str]
-    sha256: pulumi.Input[str]
-    image_uri: pulumi.Input[str]
-    version: pulumi.Input[str] | None = None
-
-    def __post_init__(self) -> None:
-        """Check what is known before anything is made.
-
-        Raises:
-            ArgsError: With every problem.
-        """
-        validate("The model", _digest(self.image_uri), _archive(self.uri))
-
-    @property
-    def label(self) -> pulumi.Output[str]:
-        """The version's label."""
-        if self.version is not None:
-            return pulumi.Output.from_input(self.version)
-        return pulumi.Output.from_input(self.sha256).apply(lambda sha256: sha256[:_VERSION_DIGITS])
-
-    @property
-    def environment(self) -> dict[str, pulumi.Input[str]]:
-        """What the server reads: the hash that it demands, and the names that it answers."""
-        return {
-            "MLCLOUD_MODEL_NAME": self.name,
-            "MLCLOUD_MODEL_SHA256": self.sha256,
-            "MLCLOUD_MODEL_VERSION": self.label,
-        }
+    @staticmethod
+    @override
+    def uri_problem(uri: str) -> Problem | None:
+        """Return the problem of an address that is not as `uri` says."""
+        if uri.startswith("s3://") and uri.endswith(_ARCHIVE):
+            return None
+        return Problem(
+            path="uri",
+            value=uri,
+            allowed=f"the s3:// URI of an archive that ends with {_ARCHIVE}",
+            fix="upload the model's folder as an archive: SageMaker unpacks it for the container",
+        )
 
     @property
     def content(self) -> dict[str, pulumi.Input[str]]:
         """Everything that makes it another model of SageMaker when it changes."""
         return {"image": self.image_uri, "model-uri": self.uri, **self.environment}
-
-
-def _digest(image_uri: object) -> Problem | None:
-    if not isinstance(image_uri, str) or "@sha256:" in image_uri:
-        return None
-    return Problem(
-        path="image_uri",
-        value=image_uri,
-        allowed="an image by digest: <registry>/<repository>@sha256:<64 digits>",
-        fix="write the digest instead of the tag: a tag can be moved, and nothing would tell",
-    )
-
-
-def _archive(uri: object) -> Problem | None:
-    if not isinstance(uri, str) or (uri.startswith("s3://") and uri.endswith(_ARCHIVE)):
-        return None
-    return Problem(
-        path="uri",
-        value=uri,
-        allowed=f"the s3:// URI of an archive that ends with {_ARCHIVE}",
-        fix="upload the model's folder as an archive: SageMaker unpacks it for the container",
-    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -31,6 +31,7 @@ from mlcloud.aws.training import AwsTraining, AwsTrainingArgs
 from mlcloud.core.args import TrainingArgs
 from mlcloud.core.context import StackContext
 from mlcloud.core.datafile import DataFile
+from mlcloud.core.outputs import stack_outputs
 from mlcloud.core.pins import warn_of_a_foreign_bucket
 from mlcloud.core.scope import Scope
 from mlcloud.core.settings import ClusterCompute, ModelPin, Settings
@@ -319,36 +320,24 @@ class _Stack:
             )
 
     def outputs(self) -> Mapping[str, Any]:
-        """Return what the stack tells: what the command line needs, and what people look for."""
-        endpoint, model = self._endpoint, self._version
-        outputs: dict[str, Any] = {
-            "cloud": self._context.cloud,
-            "account": self._scope.account,
-            "data_bucket": self._storage.data.name,
+        """Return what the stack tells: what every cloud's does, and what this one's command line needs."""
+        own: dict[str, Any] = {
             "deployer_policy_arns": self._identity.deployer_policy_arns,
-            "endpoint_logs": endpoint.logs,
-            "endpoint_name": endpoint.name,
-            "endpoint_url": endpoint.url,
-            "image_uri": self._registry.image_uri,
-            "model_name": model.name,
-            "model_sha256": model.sha256,
-            "model_uri": model.uri,
-            "model_version": endpoint.model_version,
-            "models_bucket": self._storage.models.name,
-            "region": self._scope.region,
             "variant_name": VARIANT_NAME,
         }
-        if self._training is not None:
-            training = self._training
-            outputs |= {
-                "metrics": training.metrics,
-                "report": training.report,
-                "training_logs": training.logs,
-                "training_run": training.name,
-            }
         if self._cluster is not None:
-            outputs |= {
+            own |= {
                 "cluster_queue": self._cluster.queue_arn,
                 "cluster_job_definition": self._cluster.job_definition_arn,
             }
-        return outputs
+        told = stack_outputs(
+            cloud=self._context.cloud,
+            scope=self._scope,
+            data_bucket=self._storage.data.name,
+            models_bucket=self._storage.models.name,
+            image_uri=self._registry.image_uri,
+            endpoint=self._endpoint,
+            model=self._version,
+            training=self._training,
+        )
+        return told | own

@@ -22,11 +22,10 @@ from mlcloud.azure.scaling import InstanceScaling, declare_scaling
 from mlcloud.core.args import validate, within
 from mlcloud.core.errors import Problem
 from mlcloud.core.options import child_options
+from mlcloud.core.rollouts import moves
 from mlcloud.core.scope import Scope
-from mlcloud.core.settings import AllAtOnce, Canary, Linear, Rollout
+from mlcloud.core.settings import AllAtOnce, Rollout
 
-# In prod the old machines stay so long after the traffic has moved: a rollback then is a matter of seconds.
-_PROD_WAIT_S: Final = 300
 _KIND: Final = "Managed"
 
 
@@ -287,7 +286,7 @@ class AzureEndpoint(pulumi.ComponentResource):
         endpoint_inputs: pulumi.Output[str],
     ) -> AzureTraffic:
         scope = args.scope
-        canary, step, wait_s = _moves(args.rollout, prod=scope.is_prod)
+        how = moves(args.rollout, prod=scope.is_prod)
         return AzureTraffic(
             f"{name}-traffic",
             name=azureml_prefix(scope, *args.parts),
@@ -299,11 +298,11 @@ class AzureEndpoint(pulumi.ComponentResource):
             model_uri=args.model.uri,
             model_sha256=args.model.sha256,
             alert_rules=[rule.id for rule in rules],
-            canary_percent=canary,
-            linear_step_percent=step,
+            canary_percent=how.canary_percent,
+            linear_step_percent=how.linear_step_percent,
             mirror_percent=args.mirror_percent,
-            wait_s=wait_s,
-            termination_wait_s=_PROD_WAIT_S if scope.is_prod else 0,
+            wait_s=how.wait_s,
+            termination_wait_s=how.termination_wait_s,
             endpoint_inputs=endpoint_inputs,
             opts=child_options(
                 self,
@@ -362,14 +361,3 @@ def _probe(probe: Probe) -> ml.ProbeSettingsArgs:
 
 def _digest(known: list[str]) -> str:
     return hashlib.sha256("\0".join(known).encode()).hexdigest()
-
-
-def _moves(rollout: Rollout, *, prod: bool) -> tuple[int | None, int | None, float]:
-    """Percent of a canary, percent of a linear step, and seconds of watching after each move."""
-    match rollout:
-        case Canary():
-            return int(rollout.percent), None, rollout.wait_minutes * 60
-        case Linear():
-            return None, int(rollout.step_percent), rollout.wait_minutes * 60
-        case AllAtOnce():
-            return None, None, _PROD_WAIT_S if prod else 0

@@ -6,20 +6,20 @@ from typing import Final
 
 import pulumi
 from pulumi_azure_native import machinelearningservices as ml
+from typing_extensions import override
 
 from mlcloud.azure.descriptions import description
 from mlcloud.azure.resources import AzureUniqueName
-from mlcloud.core.args import validate
 from mlcloud.core.errors import Problem
 from mlcloud.core.options import child_options
 from mlcloud.core.scope import Scope
+from mlcloud.core.served import ServedModelBase
 
-_VERSION_DIGITS: Final = 12
 _HOST: Final = ".blob.core.windows.net/"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ServedModel:
+class ServedModel(ServedModelBase):
     """A model and the image that serves it.
 
     Attributes:
@@ -31,59 +31,18 @@ class ServedModel:
         image_uri: The trainer's image in the registry, by digest.
     """
 
-    name: str
-    uri: pulumi.Input[str]
-    sha256: pulumi.Input[str]
-    image_uri: pulumi.Input[str]
-    version: pulumi.Input[str] | None = None
-
-    def __post_init__(self) -> None:
-        """Check what is known before anything is made.
-
-        Raises:
-            ArgsError: With every problem.
-        """
-        validate("The model", _digest(self.image_uri), _folder(self.uri))
-
-    @property
-    def label(self) -> pulumi.Output[str]:
-        """The version's label."""
-        if self.version is not None:
-            return pulumi.Output.from_input(self.version)
-        return pulumi.Output.from_input(self.sha256).apply(lambda sha256: sha256[:_VERSION_DIGITS])
-
-    @property
-    def environment(self) -> dict[str, pulumi.Input[str]]:
-        """What the server reads: the hash that it demands, and the names that it answers."""
-        return {
-            "MLCLOUD_MODEL_NAME": self.name,
-            "MLCLOUD_MODEL_SHA256": self.sha256,
-            "MLCLOUD_MODEL_VERSION": self.label,
-        }
-
-
-def _digest(image_uri: object) -> Problem | None:
-    if not isinstance(image_uri, str) or "@sha256:" in image_uri:
-        return None
-    return Problem(
-        path="image_uri",
-        value=image_uri,
-        allowed="an image by digest: <registry>.azurecr.io/<image>@sha256:<64 digits>",
-        fix="write the digest instead of the tag: a tag can be moved, and nothing would tell",
-    )
-
-
-def _folder(uri: object) -> Problem | None:
-    if not isinstance(uri, str):
-        return None
-    if uri.startswith("https://") and _HOST in uri and not uri.endswith((".tar.gz", ".tgz")):
-        return None
-    return Problem(
-        path="uri",
-        value=uri,
-        allowed="the address of a folder: https://<account>.blob.core.windows.net/<container>/<folder>",
-        fix="upload the model's files themselves: Azure ML mounts a folder into the container",
-    )
+    @staticmethod
+    @override
+    def uri_problem(uri: str) -> Problem | None:
+        """Return the problem of an address that is not as `uri` says."""
+        if uri.startswith("https://") and _HOST in uri and not uri.endswith((".tar.gz", ".tgz")):
+            return None
+        return Problem(
+            path="uri",
+            value=uri,
+            allowed="the address of a folder: https://<account>.blob.core.windows.net/<container>/<folder>",
+            fix="upload the model's files themselves: Azure ML mounts a folder into the container",
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,17 +2,15 @@
 
 import functools
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 import pulumi
 import pulumi_azure_native as azure_native
-from pulumi_azure_native import authorization
 
 from mlcloud.azure import settings_args
+from mlcloud.azure.account import look
 from mlcloud.azure.budget import AzureBudget, AzureBudgetArgs
 from mlcloud.azure.cluster import AzureCluster, AzureClusterArgs
-from mlcloud.azure.deployer import Deployer
 from mlcloud.azure.endpoint import AzureEndpoint, AzureEndpointArgs
 from mlcloud.azure.environment import AzureEnvironment, AzureEnvironmentArgs
 from mlcloud.azure.foundation import AzureFoundation, AzureFoundationArgs
@@ -34,15 +32,10 @@ from mlcloud.azure.workspace import AzureWorkspace, AzureWorkspaceArgs
 from mlcloud.core.args import TrainingArgs
 from mlcloud.core.context import StackContext
 from mlcloud.core.datafile import DataFile
-from mlcloud.core.errors import UserError
+from mlcloud.core.outputs import stack_outputs
 from mlcloud.core.pins import warn_of_a_foreign_bucket
-from mlcloud.core.scope import Scope
 from mlcloud.core.settings import ClusterCompute, ModelPin, Settings
 from mlcloud.core.trainingdata import uploaded_data
-
-# Applications of Microsoft's by which people sign in: the command line and PowerShell
-# (https://learn.microsoft.com/troubleshoot/entra/entra-id/governance/verify-first-party-apps-sign-in).
-_PEOPLES_CLIENTS: Final = ("04b07795-8ddb-461a-bbee-02f9e1bf7b46", "1950a258-227b-4e31-a9cf-717495945fc2")
 
 
 def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
@@ -53,38 +46,6 @@ def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
     """
     data = uploaded_data(settings, context)
     return _Stack(settings, context, data).outputs()
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Account:
-    """What is looked up, here and nowhere else.
-
-    Attributes:
-        scope: The stack's place.
-        tenant_id: The subscription's tenant.
-        deployer: Who runs this update.
-    """
-
-    scope: Scope
-    tenant_id: str
-    deployer: Deployer
-
-
-def _look(context: StackContext, provider: azure_native.Provider) -> _Account:
-    client = authorization.get_client_config(opts=pulumi.InvokeOptions(provider=provider))
-    if not client.subscription_id:
-        raise UserError(
-            "The stack's subscription of Azure is not known. Write it into the stack file, "
-            "`pulumi config set azure-native:subscriptionId MY-SUBSCRIPTION`, or export ARM_SUBSCRIPTION_ID."
-        )
-    person = client.client_id in _PEOPLES_CLIENTS
-    return _Account(
-        scope=context.scope(client.subscription_id),
-        tenant_id=client.tenant_id,
-        deployer=Deployer(
-            principal_id=client.object_id, principal_type="User" if person else "ServicePrincipal"
-        ),
-    )
 
 
 class _Stack:
@@ -98,7 +59,7 @@ class _Stack:
         subscription = pulumi.Config("azure-native").get("subscriptionId")
         provider = azure_native.Provider("azure", subscription_id=subscription, location=context.region)
         self._options = pulumi.ResourceOptions(providers=[provider])
-        self._account = _look(context, provider)
+        self._account = look(context, provider)
         self._scope = self._account.scope
         self._wished_network = settings_args.network(settings)
         self._foundation = self._declare_foundation()
@@ -384,38 +345,26 @@ class _Stack:
             )
 
     def outputs(self) -> Mapping[str, Any]:
-        """Return what the stack tells: what the command line needs, and what people look for."""
-        endpoint, model = self._endpoint, self._version
-        outputs: dict[str, Any] = {
-            "cloud": self._context.cloud,
-            "account": self._scope.account,
-            "data_bucket": self._storage.data,
+        """Return what the stack tells: what every cloud's does, and what this one's command line needs."""
+        own: dict[str, Any] = {
             "deployer_role": self._identity.deployer_role,
-            "endpoint_id": endpoint.id,
-            "endpoint_logs": endpoint.logs,
-            "endpoint_name": endpoint.name,
-            "endpoint_url": endpoint.url,
-            "image_uri": self._registry.image_uri,
+            "endpoint_id": self._endpoint.id,
             # A version's id without the version.
-            "model_id": model.id.apply(lambda version: version.partition("/versions/")[0]),
-            "model_name": model.name,
-            "model_sha256": model.sha256,
-            "model_uri": model.uri,
-            "model_version": endpoint.model_version,
-            "models_bucket": self._storage.models,
-            "region": self._scope.region,
+            "model_id": self._version.id.apply(lambda version: version.partition("/versions/")[0]),
         }
-        if self._training is not None:
-            training = self._training
-            outputs |= {
-                "metrics": training.metrics,
-                "report": training.report,
-                "training_logs": training.logs,
-                "training_run": training.name,
-            }
         if self._cluster is not None:
-            outputs |= {"cluster_name": self._cluster.name}
-        return outputs
+            own |= {"cluster_name": self._cluster.name}
+        told = stack_outputs(
+            cloud=self._context.cloud,
+            scope=self._scope,
+            data_bucket=self._storage.data,
+            models_bucket=self._storage.models,
+            image_uri=self._registry.image_uri,
+            endpoint=self._endpoint,
+            model=self._version,
+            training=self._training,
+        )
+        return told | own
 
 
 def _host_of(account: str) -> str:

@@ -1,9 +1,11 @@
 """What the components of every cloud tell alike: outputs that a stack or another component may rely on."""
 
 from collections.abc import Mapping
-from typing import Protocol
+from typing import Any, Protocol
 
 import pulumi
+
+from mlcloud.core.scope import Scope
 
 
 class StorageOutputs(Protocol):
@@ -58,6 +60,11 @@ class TrainingRunOutputs(Protocol):
         """Where the model's HTML report lies."""
         ...
 
+    @property
+    def logs(self) -> pulumi.Output[str]:
+        """Where the run's log is."""
+        ...
+
 
 class ModelOutputs(Protocol):
     """A version of a model that can be served."""
@@ -110,3 +117,56 @@ class EndpointOutputs(Protocol):
     def model_version(self) -> pulumi.Output[str]:
         """The label of the version that serves."""
         ...
+
+    @property
+    def logs(self) -> pulumi.Output[str]:
+        """Where its log is."""
+        ...
+
+
+def stack_outputs(
+    *,
+    cloud: str,
+    scope: Scope,
+    data_bucket: pulumi.Input[str],
+    models_bucket: pulumi.Input[str],
+    image_uri: pulumi.Input[str],
+    endpoint: EndpointOutputs,
+    model: ModelOutputs,
+    training: TrainingRunOutputs | None,
+) -> dict[str, Any]:
+    """Return what a stack tells on every cloud: what the command line needs, and what people look for.
+
+    Args:
+        cloud: The cloud's name.
+        scope: The stack's place.
+        data_bucket: What holds the training data.
+        models_bucket: What holds the models.
+        image_uri: The image that trains and serves, by digest.
+        endpoint: What serves.
+        model: The live version.
+        training: The stack's own run; None where a model is pinned and nothing is trained.
+    """
+    outputs: dict[str, Any] = {
+        "cloud": cloud,
+        "account": scope.account,
+        "data_bucket": data_bucket,
+        "endpoint_logs": endpoint.logs,
+        "endpoint_name": endpoint.name,
+        "endpoint_url": endpoint.url,
+        "image_uri": image_uri,
+        "model_name": model.name,
+        "model_sha256": model.sha256,
+        "model_uri": model.uri,
+        "model_version": endpoint.model_version,
+        "models_bucket": models_bucket,
+        "region": scope.region,
+    }
+    if training is None:
+        return outputs
+    return outputs | {
+        "metrics": training.metrics,
+        "report": training.report,
+        "training_logs": training.logs,
+        "training_run": training.name,
+    }

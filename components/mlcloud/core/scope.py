@@ -1,10 +1,14 @@
 """Where a cloud's things live and whom they belong to: what every component of a cloud is given first."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from mlcloud.core.names import Service, name_for
 from mlcloud.core.settings import Environment
+
+_HASH_DIGITS: Final = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,3 +46,17 @@ class Scope:
             parts: What it is within the stack, such as `data` or `training`; none for the stack's only one.
         """
         return name_for(service, self.project, self.stack, *parts, account=self.account)
+
+    def prefix(self, service: Service, *parts: str, longest: int) -> str:
+        """Return a name that leaves room for what makes it one of many.
+
+        Args:
+            service: Whose limits hold.
+            parts: What it is within the stack; none for the stack's only one.
+            longest: Most characters.
+        """
+        name = self.name(service, *parts)
+        if len(name) <= longest:
+            return name
+        digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH_DIGITS]
+        return f"{name[: longest - _HASH_DIGITS - 1].rstrip('-')}-{digest}"

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Final
 
 import pulumi
 from pulumi_gcp import monitoring, vertex
@@ -10,8 +9,9 @@ from pulumi_gcp import monitoring, vertex
 from mlcloud.core.args import needed_in_prod, validate, within
 from mlcloud.core.errors import Problem
 from mlcloud.core.options import child_options
+from mlcloud.core.rollouts import moves
 from mlcloud.core.scope import Scope
-from mlcloud.core.settings import AllAtOnce, Canary, Linear, Rollout
+from mlcloud.core.settings import AllAtOnce, Rollout
 from mlcloud.gcp.alarms import Alarm
 from mlcloud.gcp.capacity import InstanceCapacity
 from mlcloud.gcp.logs import endpoint_logs
@@ -22,9 +22,6 @@ from mlcloud.gcp.prefixes import vertex_prefix
 from mlcloud.gcp.resources import VertexModelDeployment
 from mlcloud.gcp.rollouts import rollout_problem
 from mlcloud.gcp.scaling import InstanceScaling
-
-# In prod the old machines stay so long after the traffic has moved: a rollback then is a matter of seconds.
-_PROD_WAIT_S: Final = 300
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -168,7 +165,7 @@ class GcpEndpoint(pulumi.ComponentResource):
         scope, capacity = args.scope, args.capacity
         accelerator, count = capacity.accelerator or (None, None)
         goals = [] if args.scaling is None else args.scaling.goals(self.source)
-        canary, step, wait_s = _traffic(args.rollout, prod=scope.is_prod)
+        how = moves(args.rollout, prod=scope.is_prod)
         return VertexModelDeployment(
             f"{name}-deployment",
             name=vertex_prefix(scope, *args.parts),
@@ -189,10 +186,10 @@ class GcpEndpoint(pulumi.ComponentResource):
             model_uri=args.model.uri,
             model_sha256=args.model.sha256,
             alert_policies=[policy.name for policy in policies],
-            canary_percent=canary,
-            linear_step_percent=step,
-            wait_s=wait_s,
-            termination_wait_s=_PROD_WAIT_S if scope.is_prod else 0,
+            canary_percent=how.canary_percent,
+            linear_step_percent=how.linear_step_percent,
+            wait_s=how.wait_s,
+            termination_wait_s=how.termination_wait_s,
             opts=child_options(self, environment=scope.environment, serves=True),
         )
 
@@ -232,17 +229,6 @@ def _rollback_alarms(
         )
         for alarm in (errors, latency)
     ]
-
-
-def _traffic(rollout: Rollout, *, prod: bool) -> tuple[int | None, int | None, float]:
-    """Percent of a canary, percent of a linear step, and seconds of watching after each move."""
-    match rollout:
-        case Canary():
-            return int(rollout.percent), None, rollout.wait_minutes * 60
-        case Linear():
-            return None, int(rollout.step_percent), rollout.wait_minutes * 60
-        case AllAtOnce():
-            return None, None, _PROD_WAIT_S if prod else 0
 
 
 def _prod_problems(args: GcpEndpointArgs) -> list[Problem | None]:

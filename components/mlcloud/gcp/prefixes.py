@@ -1,13 +1,11 @@
 """Names that leave room for what is added to them."""
 
-import hashlib
 from typing import Final
 
 from mlcloud.core.scope import Scope
 
 # A training run's name ends with `-` and 12 digits: 63 altogether.
 _LONGEST: Final = 50
-_HASH_DIGITS: Final = 8
 
 
 def vertex_prefix(scope: Scope, *parts: str) -> str:
@@ -17,8 +15,4 @@ def vertex_prefix(scope: Scope, *parts: str) -> str:
         scope: Whose it is.
         parts: What it is within the stack; none for the stack's only one.
     """
-    name = scope.name("gcp-vertex-endpoint", *parts)
-    if len(name) <= _LONGEST:
-        return name
-    digest = hashlib.sha256(name.encode()).hexdigest()[:_HASH_DIGITS]
-    return f"{name[: _LONGEST - _HASH_DIGITS - 1].rstrip('-')}-{digest}"
+    return scope.prefix("gcp-vertex-endpoint", *parts, longest=_LONGEST)

@@ -1,25 +1,13 @@
 """How traffic can move on Vertex AI: what the settings and the endpoint both refuse."""
 
-from typing import Final
-
 from mlcloud.core.errors import Problem
-from mlcloud.core.settings.model import AllAtOnce, Canary, Rollout
-
-# Traffic is split in whole percents (Endpoint.trafficSplit); our deployment takes a step of 10 to 50.
-_SHARES: Final = {"canary": (1, 50), "linear": (10, 50)}
+from mlcloud.core.rollouts import share_problem
+from mlcloud.core.settings.model import Rollout
 
 
 def rollout_problem(rollout: Rollout) -> Problem | None:
-    """Return the problem of a rollout that Vertex AI cannot do; None is no problem."""
-    if isinstance(rollout, AllAtOnce):
-        return None
-    share = rollout.percent if isinstance(rollout, Canary) else rollout.step_percent
-    low, high = _SHARES[rollout.kind]
-    if share == int(share) and low <= share <= high:
-        return None
-    return Problem(
-        path="rollout",
-        value=share,
-        allowed=f"whole percents from {low} to {high}: Vertex AI splits traffic by no others",
-        fix=f"write {min(max(low, round(share)), high)}",
-    )
+    """Return the problem of a rollout that Vertex AI cannot do; None is no problem.
+
+    Traffic is split in whole percents (Endpoint.trafficSplit).
+    """
+    return share_problem(rollout, service="Vertex AI")

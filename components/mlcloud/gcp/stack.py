@@ -12,6 +12,7 @@ from mlcloud.core.args import TrainingArgs
 from mlcloud.core.context import StackContext
 from mlcloud.core.datafile import DataFile
 from mlcloud.core.errors import UserError
+from mlcloud.core.outputs import stack_outputs
 from mlcloud.core.pins import warn_of_a_foreign_bucket
 from mlcloud.core.scope import Scope
 from mlcloud.core.settings import ClusterCompute, ModelPin, Settings
@@ -306,35 +307,23 @@ class _Stack:
         )
 
     def outputs(self) -> Mapping[str, Any]:
-        """Return what the stack tells: what the command line needs, and what people look for."""
-        endpoint, model = self._endpoint, self._version
-        outputs: dict[str, Any] = {
-            "cloud": self._context.cloud,
-            "account": self._scope.account,
-            "data_bucket": self._storage.data.name,
+        """Return what the stack tells: what every cloud's does, and what this one's command line needs."""
+        own: dict[str, Any] = {
             "deployer_role": self._identity.deployer_role,
-            "endpoint_id": endpoint.id,
-            "endpoint_logs": endpoint.logs,
-            "endpoint_name": endpoint.name,
-            "endpoint_url": endpoint.url,
-            "image_uri": self._registry.image_uri,
+            "endpoint_id": self._endpoint.id,
             # A version's name without the version.
-            "model_id": model.id.apply(lambda version: version.partition("@")[0]),
-            "model_name": model.name,
-            "model_sha256": model.sha256,
-            "model_uri": model.uri,
-            "model_version": endpoint.model_version,
-            "models_bucket": self._storage.models.name,
-            "region": self._scope.region,
+            "model_id": self._version.id.apply(lambda version: version.partition("@")[0]),
         }
-        if self._training is not None:
-            training = self._training
-            outputs |= {
-                "metrics": training.metrics,
-                "report": training.report,
-                "training_logs": training.logs,
-                "training_run": training.name,
-            }
         if self._cluster is not None:
-            outputs |= {"cluster_name": self._cluster.name}
-        return outputs
+            own |= {"cluster_name": self._cluster.name}
+        told = stack_outputs(
+            cloud=self._context.cloud,
+            scope=self._scope,
+            data_bucket=self._storage.data.name,
+            models_bucket=self._storage.models.name,
+            image_uri=self._registry.image_uri,
+            endpoint=self._endpoint,
+            model=self._version,
+            training=self._training,
+        )
+        return told | own
