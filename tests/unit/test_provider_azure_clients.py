@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from mlcloud.provider.azure import blobs, operations
+from mlcloud.provider.azure import addresses, blobs, operations
 from mlcloud.provider.azure import clients as module
 from mlcloud.provider.azure.clients import AzureError, Clients, LostError
 from mlcloud.provider.azure.transport import Answer
@@ -224,11 +224,11 @@ def test_without_azure_core_it_says_what_to_install(monkeypatch: pytest.MonkeyPa
 def test_services_have_their_public_names_unless_told_others(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MANAGEMENT", "BLOB"):
         monkeypatch.delenv(f"MLCLOUD_AZURE_ENDPOINT_{name}", raising=False)
-    assert module.url("/subscriptions") == "https://management.azure.com/subscriptions"
-    assert module.endpoint("blob", "a.blob.core.windows.net") == "https://a.blob.core.windows.net"
+    assert addresses.url("/subscriptions") == "https://management.azure.com/subscriptions"
+    assert addresses.endpoint("blob", "a.blob.core.windows.net") == "https://a.blob.core.windows.net"
     monkeypatch.setenv("MLCLOUD_AZURE_ENDPOINT_BLOB", "http://127.0.0.1:1")
     with pytest.raises(ResourceError, match="does not begin with https://"):
-        module.endpoint("blob", "a.blob.core.windows.net")
+        addresses.endpoint("blob", "a.blob.core.windows.net")
 
 
 def test_a_refusal_names_the_role_that_is_missing() -> None:

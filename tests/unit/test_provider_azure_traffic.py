@@ -321,6 +321,7 @@ def test_who_answers_too_late_is_told_with_the_last_error(plugin: Plugin, place:
         ({"endpoint": "7"}, "endpoint", "not an endpoint: 3 to 32"),
         ({"deployment": "a" * 33}, "deployment", "not a deployment: 3 to 32"),
         ({"scoringUrl": "http://example.com/score"}, "scoringUrl", "TLS"),
+        ({"scoringUrl": "https://example.com/score"}, "scoringUrl", "no token is sent there"),
         ({"modelUri": "gs://models/a"}, "modelUri", "not an address in Blob Storage"),
         ({"modelSha256": "1"}, "modelSha256", "1"),
         ({"alertRules": ["slow"]}, "alertRules", "metricAlerts/<name>"),

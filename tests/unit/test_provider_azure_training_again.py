@@ -139,6 +139,25 @@ def test_a_job_that_takes_too_long_is_named_by_the_limit_that_ended_it(
         plugin.resource(RUN).create({**given, "timeoutS": 42})
 
 
+@pytest.mark.parametrize("limit", ["PT42S", "P0DT0H0M42S"], ids=["as submitted", "as Azure may write it"])
+def test_a_job_that_took_too_long_while_nobody_followed_is_told_before_it_is_started_anew(
+    cloud: az.Cloud, plugin: Plugin, given: dict[str, Any], limit: str
+) -> None:
+    run, submitted = plugin.resource(RUN), {**given, "timeoutS": 42, "wait": False}
+    cloud.jobs.next_job = Job([RUNNING, RUNNING, CANCELED])
+    with pytest.raises(RefusedError, match="is in progress") as refused:
+        run.create(submitted)
+    run.adopt(submitted, refused.value)
+    cloud.jobs.all[run.id].content["properties"]["limits"]["timeout"] = limit
+    with pytest.raises(RefusedError, match=r"took longer than 42 s \(timeoutS\)") as told:
+        run.update({**submitted, "timeoutS": 7200})
+    assert trainings(cloud, given) == 1
+    run.adopt(submitted, told.value)
+    cloud.jobs.next_job = Job([COMPLETED], model_files())
+    assert run.update({**submitted, "timeoutS": 7200})["status"] == "published"
+    assert trainings(cloud, given) == 2
+
+
 def test_a_model_of_other_data_is_not_taken_and_the_next_update_trains_again(
     cloud: az.Cloud, plugin: Plugin, given: dict[str, Any]
 ) -> None:

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from support import provider_azure_cloud as az
 from support.provider_azure_jobs import COMPLETED, LOG, RUNNING, Job
-from support.provider_azure_resources import CLIENT_ID, CLUSTER, ENVIRONMENT, IDENTITY, RUN
+from support.provider_azure_resources import CLIENT_ID, CLUSTER, ENVIRONMENT, IDENTITY, RUN, in_background
 from support.provider_azure_runs import ACCOUNT, DATA_SHA256, container_of, manifest, own_inputs, trainings
-from support.provider_plugin import Plugin, RefusedError
+from support.provider_plugin import LIMIT_S, Plugin, RefusedError
 
 
 @pytest.fixture(scope="module")
@@ -168,6 +168,42 @@ def test_logs_that_cannot_be_read_are_told_once_and_stop_nothing(
     plugin.engine.wait_for("log is not shown")
     told = [entry for entry in plugin.engine.entries if entry.urn == run.urn]
     assert sum("log is not shown" in entry.message for entry in told) == 1
+
+
+def test_run_history_that_does_not_know_the_job_yet_is_asked_again(
+    cloud: az.Cloud, plugin: Plugin, given: dict[str, Any]
+) -> None:
+    warning = json.dumps({"event": "warning", "level": "warning", "message": "few rows"})
+    cloud.jobs.next_job.states = [RUNNING, RUNNING, RUNNING, COMPLETED]
+    cloud.jobs.next_job.logs = {LOG: warning}
+    cloud.refuse("runs_get_details", 404, "The run is not found")
+    cloud.refuse("logs_get", 404, "The specified blob does not exist")
+    run = plugin.resource(RUN, "late-logs")
+    run.create(given)
+    plugin.engine.wait_for("Completed")
+    shown = [entry.message for entry in plugin.engine.entries if entry.urn == run.urn]
+    assert "few rows" in shown
+    assert not [text for text in shown if "is not shown" in text]
+
+
+def test_the_first_processs_lines_are_shown_whole_where_another_one_wrote_before(
+    cloud: az.Cloud, plugin: Plugin, given: dict[str, Any]
+) -> None:
+    def line(words: str) -> str:
+        return json.dumps({"event": "warning", "level": "warning", "message": words})
+
+    job = cloud.jobs.next_job
+    job.states = [RUNNING, RUNNING, RUNNING]
+    job.logs = {"user_logs/std_log_process_1.txt": line("of the other") + "\n"}
+    run = plugin.resource(RUN, "two-logs")
+    thread, errors = in_background(lambda: run.create(given))
+    plugin.engine.wait_for("of the other")
+    job.logs = {"user_logs/std_log_process_0.txt": line("of the first"), **job.logs}
+    job.states = [RUNNING, COMPLETED]
+    thread.join(timeout=LIMIT_S)
+    assert (thread.is_alive(), errors) == (False, [])
+    shown = [entry.message for entry in plugin.engine.entries if entry.urn == run.urn]
+    assert "of the first" in shown
 
 
 def test_a_model_below_its_gate_fails_and_is_not_trained_again_until_it_passes(

@@ -11,8 +11,9 @@ from mlcloud.core.errors import UserError
 from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample
 from mlcloud.core.rows import instances_of
 from mlcloud.provider.azure import model_folder, training_log
+from mlcloud.provider.azure.addresses import MACHINE_LEARNING
 from mlcloud.provider.azure.blobs import place_of
-from mlcloud.provider.azure.clients import MACHINE_LEARNING, AzureError, Clients, short_name
+from mlcloud.provider.azure.clients import AzureError, Clients, short_name
 from mlcloud.provider.azure.online_endpoint import Endpoint, describe
 from mlcloud.provider.errors import ResourceError
 

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 from urllib.parse import quote, unquote, urlsplit
 
-from mlcloud.provider.azure.clients import AzureError, Clients, endpoint
+from mlcloud.provider.azure.addresses import endpoint
+from mlcloud.provider.azure.clients import AzureError, Clients
 from mlcloud.provider.azure.transport import first_line
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.resource import Context

@@ -6,24 +6,17 @@ Retries follow https://learn.microsoft.com/azure/architecture/best-practices/ret
 
 import functools
 import json
-import os
 import random
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, cast
 
-from mlcloud.provider.azure.transport import Answer, Call, Transport
+from mlcloud.provider.azure.addresses import MANAGEMENT, stranger, url
+from mlcloud.provider.azure.transport import Answer, Call, Lost, Transport
 from mlcloud.provider.errors import ResourceError
 
 # The API of Azure Machine Learning that azure-native speaks, too.
 ML_VERSION: Final = "2025-12-01"
-MANAGEMENT: Final = "https://management.azure.com/.default"
-# What tokens for the data plane of Azure ML are for: run history, and predictions
-# (https://learn.microsoft.com/azure/machine-learning/how-to-authenticate-online-endpoint).
-MACHINE_LEARNING: Final = "https://ml.azure.com/.default"
-STORAGE: Final = "https://storage.azure.com/.default"
-# What the exchange for a registry's own token asks for.
-REGISTRY: Final = "https://containerregistry.azure.net/.default"
 _ATTEMPTS: Final = 8
 _FIRST_PAUSE_S: Final = 0.1
 _LONGEST_PAUSE_S: Final = 20.0
@@ -33,8 +26,6 @@ _DENIED: Final = 403
 _UNAUTHENTICATED: Final = 401
 _MISSING: Final = 404
 _MULTIPLE_CHOICES: Final = 300
-# Addresses of one's own, for private access and tests: MANAGEMENT, BLOB, REGISTRY.
-_OVERRIDE: Final = "MLCLOUD_AZURE_ENDPOINT_"
 
 
 class AzureError(ResourceError):
@@ -66,7 +57,19 @@ class AzureError(ResourceError):
         return self.status == _MISSING
 
 
-class LostError(ResourceError):
+class UnansweredError(ResourceError):
+    """No answer came.
+
+    Attributes:
+        is_silent: somebody took the call, and did not answer in time.
+    """
+
+    def __init__(self, message: str, *, is_silent: bool = False) -> None:
+        super().__init__(message)
+        self.is_silent = is_silent
+
+
+class LostError(UnansweredError):
     """No answer came, and whether the call was carried out is not known."""
 
 
@@ -232,23 +235,28 @@ class Clients:
     # One call, again and again
 
     def _repeat(self, call: Call, attempts: int = _ATTEMPTS, *, blindly: bool = True) -> Answer:
+        reason = None if call.scope is None else stranger(call.url, call.scope)
+        if reason is not None:
+            raise ResourceError(f"{call.operation}: {reason}")
         pause_s = _FIRST_PAUSE_S
         for attempt in range(1, attempts + 1):
-            answer, lost = self._transport.send(call)
+            found = self._transport.send(call)
+            answer, lost = (None, found) if isinstance(found, Lost) else (found, Lost())
             if answer is not None and answer.status < _MULTIPLE_CHOICES:
                 return answer
             if answer is not None and answer.status not in _RETRYABLE:
                 raise _refusal(call.operation, answer)
             # Too many requests: Azure says that it has not begun. Everything else may have been carried out.
             if not blindly and (answer is None or answer.status != _BUSY):
-                said = lost if answer is None else str(_refusal(call.operation, answer))
+                said = lost.reason if answer is None else str(_refusal(call.operation, answer))
                 raise LostError(
                     f"Azure gave no answer to {call.operation}, which may have been carried out: {said}"
                 )
             if attempt == attempts:
                 if answer is not None:
                     raise _refusal(call.operation, answer)
-                raise ResourceError(f"Azure could not be asked ({call.operation}): {lost}")
+                told = f"Azure could not be asked ({call.operation}): {lost.reason}"
+                raise UnansweredError(told, is_silent=lost.is_silent)
             after_s = None if answer is None else answer.retry_after_s
             # Half of it at random, so that several that were refused together do not come back together.
             time.sleep(min(after_s or pause_s * random.uniform(0.5, 1.0), _LONGEST_PAUSE_S))  # noqa: S311
@@ -260,28 +268,6 @@ class Clients:
 def clients_in(subscription: str = "") -> Clients:
     """Azure's APIs for a subscription, or for services that belong to none: one for the process."""
     return Clients(subscription)
-
-
-def url(path: str) -> str:
-    """The address of a path of Azure Resource Manager; a whole address is one already."""
-    return path if path.startswith("https://") else f"{endpoint('management', 'management.azure.com')}{path}"
-
-
-def endpoint(service: str, host: str) -> str:
-    """The address of a service, without a slash at the end.
-
-    Args:
-        service: `management`, `blob` or `registry`.
-        host: its public name.
-
-    Raises:
-        ResourceError: the variable that names another is no `https://` address: tokens would go in the clear.
-    """
-    variable = f"{_OVERRIDE}{service.upper()}"
-    override = os.environ.get(variable)
-    if override and not override.startswith("https://"):
-        raise ResourceError(f"{variable}: {override!r} does not begin with https://.")
-    return override.rstrip("/") if override else f"https://{host}"
 
 
 def short_name(name: str) -> str:

@@ -12,7 +12,8 @@ from typing import Final
 from typing_extensions import override
 
 from mlcloud.provider.azure import checks
-from mlcloud.provider.azure.clients import REGISTRY, clients_in, endpoint
+from mlcloud.provider.azure.addresses import REGISTRY, endpoint
+from mlcloud.provider.azure.clients import clients_in
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.fields import options
 from mlcloud.provider.resource import Context, Resource

@@ -8,9 +8,14 @@ answer is the new one's own.
 import time
 from typing import Final
 
+<<<<<<< HEAD
 from mlcloud.provider.azure import blobs, model_folder
+=======
+from mlcloud.provider.azure import model_folder
+from mlcloud.provider.azure.addresses import MACHINE_LEARNING
+>>>>>>> rev-prov
 from mlcloud.provider.azure.blobs import place_of
-from mlcloud.provider.azure.clients import MACHINE_LEARNING, AzureError, Clients
+from mlcloud.provider.azure.clients import AzureError, Clients, UnansweredError
 from mlcloud.provider.azure.online_endpoint import Endpoint
 from mlcloud.provider.azure.traffic_inputs import AzureTrafficInputs
 from mlcloud.provider.errors import ResourceError
@@ -74,7 +79,7 @@ def ask(
         asked += 1
         try:
             answer = _predict(clients, new, endpoint, smoke)
-        except ResourceError as error:
+        except (AzureError, UnansweredError) as error:
             if endpoint.is_private and _is_out_of_reach(error):
                 context.log(
                     f"{new.deployment} is not asked for a smoke prediction: its endpoint answers inside its "
@@ -110,6 +115,6 @@ def _predict(clients: Clients, new: AzureTrafficInputs, endpoint: Endpoint, smok
     return answer.content
 
 
-def _is_out_of_reach(error: ResourceError) -> bool:
-    """Whether no answer of the deployment came: no connection, or the network's own refusal."""
-    return not isinstance(error, AzureError) or error.status == _DENIED
+def _is_out_of_reach(error: AzureError | UnansweredError) -> bool:
+    """Whether the deployment was not reached: no connection, or the network's own refusal."""
+    return not error.is_silent if isinstance(error, UnansweredError) else error.status == _DENIED

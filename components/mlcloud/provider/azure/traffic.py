@@ -81,18 +81,26 @@ class AzureTraffic(
 
     @override
     def delete(self, context: Context, identifier: str, outputs: AzureTrafficOutputs) -> None:
-        """Take the traffic from every deployment, so that they can be deleted; others' keep theirs."""
+        """Take the traffic from every deployment, so that they can be deleted; others' keep theirs.
+
+        Raises:
+            ResourceError: the traffic is shared with somebody else: ours cannot go before it has none.
+        """
         clients = clients_in(outputs.subscription)
         path = _path(clients, outputs)
         endpoint = online.settled(context, clients, path, DEFAULT_TIMEOUT_S)
         if endpoint is None:
             return
         strangers = endpoint.strangers(online.owners(clients, path), endpoint.owner)
-        if strangers:
-            told = (
-                f"{outputs.endpoint} sends traffic to {', '.join(strangers)}, which this stack has not made"
+        theirs = f"{', '.join(strangers)}, which this stack has not made"
+        if strangers and endpoint.split.traffic.keys() - set(strangers):
+            raise ResourceError(
+                f"endpoint: {outputs.endpoint} shares its traffic with {theirs}: "
+                f"{described(endpoint.split.traffic)}. Give them all of it, or delete them, and run it again."
             )
-            context.log(f"{told}: it is left as it is.", severity="warning")
+        if strangers:
+            told = f"{outputs.endpoint} sends traffic to {theirs}: it is left as it is."
+            context.log(told, severity="warning")
             return
         online.move(context, clients, path, Split(traffic={}), DEFAULT_TIMEOUT_S)
 

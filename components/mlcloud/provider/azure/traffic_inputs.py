@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from mlcloud.provider.azure import checks
+from mlcloud.provider.azure.addresses import MACHINE_LEARNING, stranger
 from mlcloud.provider.fields import options
 from mlcloud.provider.local import checks as common
 
@@ -35,9 +36,9 @@ def _rules(value: Sequence[str]) -> str | None:
 
 
 def _scoring_url(value: str) -> str | None:
-    if re.fullmatch(r"https://[^\s/?#]+(/[^\s?#]*)?", value):
-        return None
-    return f'"{value}" is not an address: https://<host>/<path>. Tokens go over TLS alone.'
+    if not re.fullmatch(r"https://[^\s/?#@]+(/[^\s?#]*)?", value):
+        return f'"{value}" is not an address: https://<host>/<path>. Tokens go over TLS alone.'
+    return stranger(value, MACHINE_LEARNING)
 
 
 @dataclass(frozen=True, kw_only=True)

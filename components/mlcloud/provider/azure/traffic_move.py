@@ -4,8 +4,7 @@ It is asked for a smoke prediction before it gets any traffic, and each step is 
 look at the alerts before the next.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, cast
 
 from mlcloud.provider import rollout
@@ -50,9 +49,6 @@ class _Move:
     def go(self) -> Endpoint:
         """Move the traffic step by step, from where it is; returns the endpoint as it is then."""
         new, endpoint = self.new, self.endpoint
-        if self.home is not None and not endpoint.split.traffic:
-            # The endpoint was set without its traffic: what served before serves until the new one is proven.
-            endpoint = self._set(Split(traffic={self.home: ALL}))
         self._demand_ready()
         smoke_prediction.ask(self.context, self.clients, new, endpoint, self.smoke)
         reached = endpoint.split.traffic.get(new.deployment, 0)
@@ -67,7 +63,9 @@ class _Move:
         new = self.new
         path = f"{self.path}/deployments/{new.deployment}"
         doing = f"waiting for {new.deployment}"
-        found = operations.settled(self.context, self.clients, path, new.timeout_s, doing) or {}
+        found = operations.settled(self.context, self.clients, path, new.timeout_s, doing)
+        if found is None:
+            raise ResourceError("its deployment is gone")
         state = cast("dict[str, Any]", found.get("properties") or {}).get("provisioningState", _SUCCEEDED)
         if state != _SUCCEEDED:
             raise ResourceError(f"its deployment is {state}")
@@ -110,7 +108,9 @@ class _Move:
         try:
             online.move(steady, self.clients, self.path, before, new.timeout_s)
         except ResourceError as error:
-            seen = outputs(new, None, ROLLING_BACK)
+            # The next update goes back to the same, and callers keep their address.
+            seen = outputs(new, self.endpoint, ROLLING_BACK)
+            seen = replace(seen, deployment=self.home or new.deployment)
             told = f"{reason}. Going back failed, too: {error} The next update goes on from there."
             raise Unhealthy(self.path, seen, [told]) from None
 
@@ -125,25 +125,30 @@ def take_over(
         clients: Azure's APIs.
         new: what is wanted.
         endpoint: as it is.
-        before: the deployment that served before, where nothing has traffic now; None: there is none.
+        before: the deployment that is known to have served before; None: there is none.
 
     Returns:
         The endpoint as it is then.
 
     Raises:
         ResourceError: it did not take over, and has no traffic.
-        Cancelled: the engine asked to stop: the traffic is as it was.
+        Cancelled: the engine asked to stop: what served before has all the traffic.
         Unhealthy: going back failed.
     """
+    home = _home(endpoint, new, before)
+    path = online.path_of(clients, new.resource_group, new.workspace, new.endpoint)
+    if home is not None and not endpoint.split.traffic:
+        # The endpoint was set without its traffic: what served before serves until the new one is proven.
+        endpoint = online.move(context, clients, path, Split(traffic={home: ALL}), new.timeout_s)
     known = rollout.alerts_before(context, lambda: open_alerts(clients, new.alert_rules))
     smoke = smoke_prediction.expected(context, clients, new, endpoint)
     move = _Move(
         context=context,
         clients=clients,
         new=new,
-        path=online.path_of(clients, new.resource_group, new.workspace, new.endpoint),
+        path=path,
         endpoint=endpoint,
-        home=_home(endpoint, new, before),
+        home=home,
         smoke=smoke,
         known=known,
     )
@@ -151,28 +156,29 @@ def take_over(
         return move.go()
     except Cancelled:
         move.roll_back("Stopped, as asked")
+        whose = "nobody's" if home is None else f"{home}'s again"
         raise Cancelled(
-            f"Stopped, as asked: the traffic of {new.endpoint} is as it was, and {new.deployment} has none."
+            f"Stopped, as asked: the traffic of {new.endpoint} is {whose}, and {new.deployment} has none."
         ) from None
     except ResourceError as error:
         reason = str(error).rstrip(".")
         move.roll_back(reason)
-        kept = "Nothing served before" if move.home is None else f"{move.home} keeps serving"
+        kept = "Nothing served before" if home is None else f"{home} keeps serving"
         raise ResourceError(
             f"{new.deployment} did not take over the traffic of {new.endpoint}: {reason}. {kept}; the new "
             f"one has no traffic, and costs until an update declares another. Its log: {_logs(new)}"
         ) from None
 
 
-def outputs(new: AzureTrafficInputs, endpoint: Endpoint | None, status: str) -> AzureTrafficOutputs:
-    """What the endpoint serves now; None: it could not be asked."""
-    traffic: Mapping[str, int] = {} if endpoint is None else endpoint.split.traffic
+def outputs(new: AzureTrafficInputs, endpoint: Endpoint, status: str) -> AzureTrafficOutputs:
+    """What the endpoint serves, as it was last seen."""
+    traffic = endpoint.split.traffic
     return AzureTrafficOutputs(
         subscription=new.subscription,
         resource_group=new.resource_group,
         workspace=new.workspace,
         endpoint=new.endpoint,
-        url=new.scoring_url or ("" if endpoint is None else endpoint.scoring_url),
+        url=new.scoring_url or endpoint.scoring_url,
         deployment=max(traffic, key=lambda name: traffic[name], default=new.deployment),
         traffic=dict(traffic),
         status=status,
@@ -180,10 +186,10 @@ def outputs(new: AzureTrafficInputs, endpoint: Endpoint | None, status: str) -> 
 
 
 def _home(endpoint: Endpoint, new: AzureTrafficInputs, before: str | None) -> str | None:
-    """What has most of the traffic besides the wanted one; where nothing has any, what served before."""
+    """What has most of the traffic besides the wanted one; where nothing else has any, what served before."""
     traffic = endpoint.split.traffic
     others = [name for name in traffic if name != new.deployment]
-    return max(others, key=lambda name: traffic[name], default=None if traffic else before)
+    return max(others, key=lambda name: traffic[name], default=before)
 
 
 def _shares(new: AzureTrafficInputs) -> list[int]:

@@ -9,6 +9,7 @@ A job's name is its id, and no two have the same: a run's first job is named as 
 
 import json
 import math
+import re
 import time
 from datetime import datetime
 from typing import Any, Final, cast
@@ -34,6 +35,8 @@ _POLL_GROWTH: Final = 1.5
 _STOP_LIMIT_S: Final = 600.0
 _STOP_POLL_S: Final = 1.0
 _FAILURE_CHARACTERS: Final = 2000
+_DURATION: Final = re.compile(r"P(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:([\d.]+)S)?)?")
+_UNITS_S: Final = (24 * 3600, 3600, 60, 1)
 _KINDS: Final = {"pytorch": "PyTorch", "mpi": "Mpi", "tensorflow": "TensorFlow"}
 
 
@@ -223,8 +226,8 @@ def failure(clients: Clients, job: dict[str, Any], new: AzureTrainingRunInputs, 
     name = f"The training job {job['name']} of {run_name}"
     history = _history(clients, job)
     if state(job) == CANCELLED:
-        if _duration_s(history) >= _limit_s(job):
-            return f"{name} took longer than {new.timeout_s:g} s (timeoutS) and was ended."
+        if _took_too_long(job, history):
+            return f"{name} took longer than {_limit_s(job):g} s (timeoutS) and was ended."
         return f"{name} was stopped."
     told = blobs.read(clients, folder(new, run_name) / "failure") or b""
     # Run history wraps the error in another object than Azure Resource Manager does.
@@ -232,6 +235,11 @@ def failure(clients: Clients, job: dict[str, Any], new: AzureTrainingRunInputs, 
     wrapped = cast("dict[str, Any]", error) if isinstance(error, dict) else {}
     reason = told.decode(errors="replace").strip() or operations.reason_of(wrapped)
     return f"{name} failed: {reason[:_FAILURE_CHARACTERS]}"
+
+
+def was_stopped(clients: Clients, job: dict[str, Any]) -> bool:
+    """Whether somebody has stopped an ended job; its own limit, which ends it in the same way, has not."""
+    return state(job) == CANCELLED and not _took_too_long(job, _history(clients, job))
 
 
 def duration_s(clients: Clients, job: dict[str, Any]) -> float:
@@ -242,6 +250,10 @@ def duration_s(clients: Clients, job: dict[str, Any]) -> float:
 def studio(job: dict[str, Any]) -> str:
     """The job's page in Azure ML studio, where its lines are (`services.Studio`)."""
     return training_log.address_of(job, "Studio") or str(job["id"])
+
+
+def _took_too_long(job: dict[str, Any], history: dict[str, Any]) -> bool:
+    return _duration_s(history) >= _limit_s(job)
 
 
 def _history(clients: Clients, job: dict[str, Any]) -> dict[str, Any]:
@@ -260,18 +272,12 @@ def _duration_s(history: dict[str, Any]) -> float:
 
 
 def _limit_s(job: dict[str, Any]) -> float:
-    """The job's own limit: `PT3600S`, as it was submitted, or as Azure ML writes the same (`PT1H`)."""
+    """The job's own limit: `PT3600S`, as it was submitted, or as Azure ML writes the same (`PT1H`, `P1D`)."""
     limits = cast("dict[str, Any]", job["properties"].get("limits") or {})
-    text = str(limits.get("timeout") or "")
-    if not text.startswith("PT"):
+    parts = _DURATION.fullmatch(str(limits.get("timeout") or ""))
+    if parts is None:
         return math.inf
-    units, seconds, digits = {"H": 3600, "M": 60, "S": 1}, 0.0, ""
-    for character in text.removeprefix("PT"):
-        if character in units:
-            seconds, digits = seconds + float(digits) * units[character], ""
-        else:
-            digits += character
-    return seconds
+    return sum(float(part or 0) * unit for part, unit in zip(parts.groups(), _UNITS_S, strict=True))
 
 
 def _numbered(first: str, number: int) -> str:

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 from urllib.parse import parse_qs, urlsplit
 
-from mlcloud.provider.azure.clients import MACHINE_LEARNING, STORAGE, AzureError, Clients
+from mlcloud.provider.azure.addresses import MACHINE_LEARNING, STORAGE
+from mlcloud.provider.azure.clients import AzureError, Clients
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.resource import Context
 from mlcloud.provider.training import show_line
@@ -23,7 +24,7 @@ _PART: Final = 206
 
 
 def details(clients: Clients, job: Mapping[str, Any]) -> dict[str, Any]:
-    """What run history knows of a job; empty where the job does not tell where it is.
+    """What run history knows of a job; empty where the job does not tell where it is, or is not known yet.
 
     Raises:
         AzureError: it may not be read.
@@ -33,7 +34,12 @@ def details(clients: Clients, job: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     workspace = str(job["id"]).rsplit("/jobs/", 1)[0]
     address = f"https://{urlsplit(tracking).netloc}/history/v1.0{workspace}/runs/{job['name']}/details"
-    return clients.get(address, version=None, scope=MACHINE_LEARNING)
+    try:
+        return clients.get(address, version=None, scope=MACHINE_LEARNING)
+    except AzureError as error:
+        if error.is_missing:
+            return {}
+        raise
 
 
 def address_of(job: Mapping[str, Any], service: str) -> str:
@@ -59,7 +65,8 @@ def read_from(clients: Clients, address: str, start_bytes: int) -> bytes:
     try:
         answer = clients.ask(address, version=None, scope=None if signed else STORAGE, headers=headers)
     except AzureError as error:
-        if error.status == _PAST_THE_END:
+        # A file is told of before its first line is there.
+        if error.status == _PAST_THE_END or error.is_missing:
             return b""
         raise
     # A server that knows no ranges sends all of it again.
@@ -72,6 +79,7 @@ class LogLines:
     def __init__(self, context: Context, clients: Clients) -> None:
         self._context = context
         self._clients = clients
+        self._file = ""
         self._seen_bytes = 0
         self._begun = b""
         self._readable = True
@@ -91,6 +99,10 @@ class LogLines:
         address = file_of(self._clients, job)
         if address is None:
             return []
+        # Another process's file is told of first where that process is the first to write.
+        file = address.partition("?")[0]
+        if file != self._file:
+            self._file, self._seen_bytes, self._begun = file, 0, b""
         new = read_from(self._clients, address, self._seen_bytes)
         self._seen_bytes += len(new)
         *whole, self._begun = (self._begun + new).split(b"\n")

@@ -172,7 +172,7 @@ def _submit_where_needed(
             return found
         context.log(f"The model of the training job of {name} is gone: training again.", severity="warning")
         return training_job.submit(clients, new, name, found)
-    if state != training_job.CANCELLED and not retry:
+    if not retry and not training_job.was_stopped(clients, found):
         return found
     told = training_job.failure(clients, found, new, name)
     context.log(f"{told} Starting it again.", severity="warning")

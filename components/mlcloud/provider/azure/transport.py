@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import re
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -45,6 +46,19 @@ class Answer:
         """Seconds after which Azure wants to be asked again; None where it does not say."""
         after = self.headers.get("retry-after", "")
         return float(after) if after.isdigit() else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lost:
+    """That there is no answer to a call.
+
+    Attributes:
+        reason: why, for people.
+        is_silent: somebody took the call, and did not answer in time.
+    """
+
+    reason: str = ""
+    is_silent: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +129,13 @@ class Transport:
             ResourceError: the credentials give none.
         """
         try:
+            return self._token(scope)
+        except self._errors.AzureError as error:
+            raise ResourceError(f"Azure could not be asked for a token: {first_line(error)}") from None
+
+    def _token(self, scope: str) -> str:
+        """As `token`; where the service that gives them is out of reach, that error is azure-core's."""
+        try:
             return str(self.credential.get_token(scope).token)
         except self._errors.ClientAuthenticationError as error:
             raise ResourceError(
@@ -122,11 +143,18 @@ class Transport:
                 f"others; it goes on from here: {_LOG_IN}"
             ) from None
 
-    def send(self, call: Call) -> tuple[Answer | None, str]:
+    def send(self, call: Call) -> Answer | Lost:
         """One try: the answer, or why there is none."""
         headers = dict(call.headers)
-        if call.scope is not None:
-            headers["Authorization"] = f"Bearer {self.token(call.scope)}"
+        try:
+            if call.scope is not None:
+                headers["Authorization"] = f"Bearer {self._token(call.scope)}"
+            return self._sent(call, headers)
+        except self._errors.AzureError as error:
+            is_silent = isinstance(error, self._errors.ServiceResponseTimeoutError)
+            return Lost(reason=first_line(error), is_silent=is_silent)
+
+    def _sent(self, call: Call, headers: Mapping[str, str]) -> Answer:
         request = self._requests.HttpRequest(
             call.method,
             call.url,
@@ -135,22 +163,18 @@ class Transport:
             json=call.body,
             data=call.form,
         )
-        try:
-            response: Any = self._connection().send_request(
-                request, connection_timeout=_CONNECT_TIMEOUT_S, read_timeout=_READ_TIMEOUT_S
-            )
-            content = cast(bytes, response.read())
-        except self._errors.AzureError as error:
-            return None, first_line(error)
+        response: Any = self._connection().send_request(
+            request, connection_timeout=_CONNECT_TIMEOUT_S, read_timeout=_READ_TIMEOUT_S
+        )
+        content = cast(bytes, response.read())
         told = {str(name).lower(): str(value) for name, value in response.headers.items()}
-        answer = Answer(
+        return Answer(
             method=call.method,
             url=str(response.request.url),
             status=int(response.status_code),
             headers=told,
             content=content,
         )
-        return answer, ""
 
     def _connection(self) -> Any:
         """azure-core's pipeline: no retries and redirects of its own, for those are ours to decide."""
@@ -172,5 +196,9 @@ def _object(content: bytes) -> dict[str, Any]:
 
 
 def first_line(error: object) -> str:
-    """What an error says first: the rest is for those who mend libraries."""
-    return next(iter(str(error).splitlines()), type(error).__name__)
+    """What an error says first: the rest is for those who mend libraries.
+
+    Queries of addresses are left out: a signature in one lets anybody read what it names.
+    """
+    line = next(iter(str(error).splitlines()), type(error).__name__)
+    return re.sub(r"\?[^\s)'\"]+", "", line)
