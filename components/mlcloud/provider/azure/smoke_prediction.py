@@ -8,12 +8,8 @@ answer is the new one's own.
 import time
 from typing import Final
 
-<<<<<<< HEAD
 from mlcloud.provider.azure import blobs, model_folder
-=======
-from mlcloud.provider.azure import model_folder
 from mlcloud.provider.azure.addresses import MACHINE_LEARNING
->>>>>>> rev-prov
 from mlcloud.provider.azure.blobs import place_of
 from mlcloud.provider.azure.clients import AzureError, Clients, UnansweredError
 from mlcloud.provider.azure.online_endpoint import Endpoint
