@@ -68,6 +68,8 @@ def test_the_job_is_told_its_data_and_settings_and_is_closed_and_small_by_defaul
         run.create({**given, "wait": False})
     name = run.preview(given)["runName"]
     output = f"{given['modelsUri']}/runs/{name}/model"
+    # What is written is an address; what Azure ML records of it is below a datastore.
+    recorded = f"azureml://datastores/models/paths/runs/{name}/model"
     assert cloud.last("jobs_create_or_update").given["id"] == name
     assert properties(cloud) == {
         "jobType": "Command",
@@ -82,7 +84,7 @@ def test_the_job_is_told_its_data_and_settings_and_is_closed_and_small_by_defaul
             "MLCLOUD_OUTPUT_URI": output,
         },
         "inputs": {"data": {"jobInputType": "uri_file", "mode": "Direct", "uri": given["dataUri"]}},
-        "outputs": {"model": {"jobOutputType": "uri_folder", "mode": "Direct", "uri": output}},
+        "outputs": {"model": {"jobOutputType": "uri_folder", "mode": "Direct", "uri": recorded}},
         "identity": {"identityType": "Managed", "clientId": CLIENT_ID, "resourceId": IDENTITY},
         "limits": {"jobLimitsType": "Command", "timeout": "PT3600S"},
         "resources": {"instanceCount": 1, "instanceType": "Standard_DS3_v2"},
@@ -274,6 +276,7 @@ def test_without_waiting_the_job_is_submitted_and_a_later_update_takes_its_model
         ({"region": "West Europe"}, "region", "such as westeurope"),
         ({"dataUri": "s3://data/rows.csv"}, "dataUri", "not an address in Blob Storage"),
         ({"modelsUri": "https://churndev.blob.core.windows.net/models/a"}, "modelsUri", "not a container"),
+        ({"modelsDatastore": "churn-models"}, "modelsDatastore", "not a datastore"),
         ({"environmentId": "azureml:trainer:1"}, "environmentId", "environments/<name>/versions/<name>"),
         ({"identityId": "training"}, "identityId", "userAssignedIdentities/<name>"),
         ({"clientId": "training"}, "clientId", "not a client id"),

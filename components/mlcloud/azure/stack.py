@@ -153,6 +153,7 @@ class _Stack:
                 scope=self._scope,
                 resource_group=self._group,
                 identity_id=self._identity.workspace.id,
+                job_identity_ids=[self._identity.training.id],
                 storage_account_id=self._storage.account_id,
                 storage_account=self._storage.account,
                 data_container=self._storage.data,

@@ -33,6 +33,7 @@ class AzureTrainingArgs:
         identity_id: Resource id of the user-assigned identity that the job works as.
         client_id: The identity's client id.
         models_uri: `https://<account>.blob.core.windows.net/<container>`, where the model goes.
+        datastore: Name of the workspace's datastore for that container. Default `models`.
         instance_type: Azure's name of the machine size. Default Standard_DS3_v2.
         instances: Machines that train together, 1 to 100. Default 1.
         spot: Use spare capacity: cheaper, and it may be taken back. Default: no.
@@ -51,6 +52,7 @@ class AzureTrainingArgs:
     identity_id: pulumi.Input[str]
     client_id: pulumi.Input[str]
     models_uri: pulumi.Input[str]
+    datastore: pulumi.Input[str] | None = None
     instance_type: str = INSTANCE_TYPE
     instances: int = 1
     spot: bool = False
@@ -117,6 +119,7 @@ class AzureTraining(pulumi.ComponentResource):
             identity_id=args.identity_id,
             client_id=args.client_id,
             models_uri=args.models_uri,
+            models_datastore=args.datastore,
             compute=args.compute,
             instance_type=args.instance_type if own else None,
             instances=args.instances,

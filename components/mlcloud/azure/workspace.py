@@ -29,6 +29,8 @@ class AzureWorkspaceArgs:
         vault_id: Resource id of its vault.
         insights_id: Resource id of its Application Insights.
         registry_id: Resource id of its registry.
+        job_identity_ids: Resource ids of the user-assigned identities that jobs without a cluster work as:
+            such a job takes an identity of its workspace alone. Default: none.
         log_workspace_id: Resource id of the Log Analytics workspace that takes its logs.
         encryption: The stack's own key; prod demands it. Default: Microsoft's keys.
         private: Whether it answers in a network alone, and what runs in it reaches nothing but what the
@@ -53,6 +55,7 @@ class AzureWorkspaceArgs:
     encryption: Encryption | None = None
     private: bool = False
     isolated: bool = False
+    job_identity_ids: Sequence[pulumi.Input[str]] = ()
     ready: Sequence[pulumi.Resource] = ()
 
     def __post_init__(self) -> None:
@@ -114,7 +117,8 @@ class AzureWorkspace(pulumi.ComponentResource):
 
     def _workspace(self, name: str) -> ml.Workspace:
         args, scope = self._args, self._args.scope
-        acting = [args.identity_id]
+        # https://learn.microsoft.com/azure/machine-learning/how-to-use-serverless-compute, identity support.
+        acting = [args.identity_id, *args.job_identity_ids]
         if args.encryption is not None:
             acting.append(args.encryption.identity_id)
         before = pulumi.ResourceOptions(depends_on=list(args.ready))

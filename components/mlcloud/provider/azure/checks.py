@@ -53,6 +53,13 @@ def workspace(value: str) -> str | None:
     return f'"{value}" is not a workspace: 3 to 33 of letters, digits, - and _, no sign first.'
 
 
+def datastore(value: str) -> str | None:
+    """The name of a datastore of a workspace (https://learn.microsoft.com/azure/machine-learning/reference-yaml-datastore-blob)."""
+    if re.fullmatch(r"[a-z0-9_]{1,255}", value):
+        return None
+    return f'"{value}" is not a datastore: 1 to 255 of a-z, 0-9 and _.'
+
+
 def vault(value: str) -> str | None:
     """The name of a key vault."""
     if re.fullmatch(r"[A-Za-z](?!.*--)[A-Za-z0-9-]{1,22}[A-Za-z0-9]", value):

@@ -42,6 +42,8 @@ class AzureTrainingRunInputs:
         identity_id: id of the user-assigned identity that the job works as.
         client_id: the identity's client id.
         models_uri: `https://` address of the container that takes the model, under `models/<sha256>/`.
+        models_datastore: name of the workspace's datastore for that container, which the job's record names.
+            Default `models`.
         gate: threshold by metric: a minimum for scores, a maximum for losses. Changing it never trains again.
         timeout_s: seconds that the training may take, at most 30 days. Default 3600.
         wait: follow the job until it ends; false: submit it, and the next update picks it up. Default true.
@@ -71,6 +73,7 @@ class AzureTrainingRunInputs:
     )
     client_id: str = field(metadata=options(check=checks.client_id))
     models_uri: str = field(metadata=options(replace=True, check=checks.blob_uri))
+    models_datastore: str = field(default="models", metadata=options(check=checks.datastore))
     gate: dict[str, float] = field(default_factory=dict[str, float])
     timeout_s: float = field(
         default=DEFAULT_TIMEOUT_S, metadata=options(check=checks.between(1, LONGEST_RUN_S))

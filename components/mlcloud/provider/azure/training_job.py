@@ -82,7 +82,11 @@ def model_of(new: AzureTrainingRunInputs, run_name: str) -> Place:
 
 def body(new: AzureTrainingRunInputs, run_name: str) -> dict[str, Any]:
     """The `CommandJob`."""
-    output = str(model_of(new, run_name))
+    place = model_of(new, run_name)
+    output = str(place)
+    # An output is below a datastore, never a plain address
+    # (https://learn.microsoft.com/azure/machine-learning/how-to-manage-inputs-outputs-pipeline).
+    recorded = f"azureml://datastores/{new.models_datastore}/paths/{place.name}"
     found: dict[str, Any] = {
         "jobType": "Command",
         "displayName": run_name,
@@ -99,7 +103,7 @@ def body(new: AzureTrainingRunInputs, run_name: str) -> dict[str, Any]:
         # Told as addresses, which the trainer opens itself: they are in the job's record, and nothing is
         # mounted (https://learn.microsoft.com/python/api/azure-ai-ml/azure.ai.ml.output: `direct`).
         "inputs": {"data": {"jobInputType": "uri_file", "mode": "Direct", "uri": new.data_uri}},
-        "outputs": {_MODEL: {"jobOutputType": "uri_folder", "mode": "Direct", "uri": output}},
+        "outputs": {_MODEL: {"jobOutputType": "uri_folder", "mode": "Direct", "uri": recorded}},
         "identity": {
             "identityType": "Managed",
             "clientId": new.client_id,
