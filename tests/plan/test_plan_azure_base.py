@@ -35,7 +35,6 @@ Plan = dict[str, Any]
 
 @cache
 def planned(heading: str) -> Plan:
-    """The plan of the guide's example."""
     with TemporaryDirectory() as home:
         return planned_example("azure", heading, Path(home), config=CONFIG)
 
@@ -386,18 +385,16 @@ def test_prods_workspace_is_private_and_its_network_is_there_before_it_is() -> N
     assert workspace["primaryUserAssignedIdentity"] in workspace["identity"]["userAssignedIdentities"]
     assert workspace["encryption"]["status"] == "Enabled"
     assert entry["protect"] and entry["retainOnDelete"]
-    for datastore in of_kind(found, "Datastore"):
-        assert datastore["inputs"]["properties"]["credentials"] == {"credentialsType": "None"}
+    stores = [store["inputs"]["properties"]["credentials"] for store in of_kind(found, "Datastore")]
+    assert stores and all(given == {"credentialsType": "None"} for given in stores)
 
 
 def test_an_image_is_a_version_with_a_name_that_none_had_before() -> None:
     found = planned("Environment")
-    (version,) = of_kind(found, "EnvironmentVersion")
-    (named,) = of_kind(found, "UniqueName")
+    (version,), (named,) = (of_kind(found, kind) for kind in ("EnvironmentVersion", "UniqueName"))
     assert named["inputs"]["content"] == {"image": version["inputs"]["properties"]["image"]}
     assert "houses-version-name" in needed(found, version)
     assert version["inputs"]["properties"]["image"].endswith(f"@sha256:{DIGEST}")
-    routes = version["inputs"]["properties"]["inferenceConfig"]
-    assert routes["scoringRoute"] == {"path": "/score", "port": 8080}
-    assert routes["livenessRoute"] == {"path": "/v2/health/live", "port": 8080}
-    assert routes["readinessRoute"] == {"path": "/v2/health/ready", "port": 8080}
+    routes = version["inputs"]["properties"]["inferenceConfig"].values()
+    assert {route["path"] for route in routes} == {"/score", "/v2/health/live", "/v2/health/ready"}
+    assert {route["port"] for route in routes} == {8080}

@@ -9,7 +9,7 @@ import pytest
 from mlcloud.azure.budget import AzureBudgetArgs
 from mlcloud.azure.capacity import InstanceCapacity
 from mlcloud.azure.cluster import AzureClusterArgs
-from mlcloud.azure.endpoint import AzureEndpointArgs, _moves
+from mlcloud.azure.endpoint import AzureEndpointArgs
 from mlcloud.azure.models import AzureModelArgs, ServedModel, datastore_uri
 from mlcloud.azure.monitoring import AzureNotificationsArgs
 from mlcloud.azure.prefixes import azureml_prefix
@@ -18,7 +18,7 @@ from mlcloud.azure.training import AzureTrainingArgs
 from mlcloud.core.args import TrainingArgs
 from mlcloud.core.errors import ArgsError, UserError
 from mlcloud.core.scope import Scope
-from mlcloud.core.settings import AllAtOnce, Canary, Linear
+from mlcloud.core.settings import Canary
 
 SUBSCRIPTION = "00000000-0000-0000-0000-000000000000"
 IMAGE = f"shop.azurecr.io/shop/trainer@sha256:{'0' * 64}"
@@ -125,9 +125,6 @@ def test_traffic_moves_in_whole_percents() -> None:
     assert refused(lambda: endpoint(error_percent=101, mirror_percent=51)) == [
         *("error_percent", "mirror_percent")
     ]
-    assert _moves(Canary(kind="canary", percent=10, wait_minutes=5), prod=True) == (10, None, 300)
-    assert _moves(Linear(kind="linear", step_percent=25, wait_minutes=1), prod=True) == (None, 25, 60)
-    assert [_moves(AllAtOnce(), prod=prod)[2] for prod in (True, False)] == [300, 0]
 
 
 def test_a_run_on_a_cluster_takes_the_cluster_s_machines() -> None:

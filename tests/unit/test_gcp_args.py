@@ -7,13 +7,13 @@ import pytest
 from mlcloud.core.args import TrainingArgs
 from mlcloud.core.errors import ArgsError, UserError
 from mlcloud.core.scope import Scope
-from mlcloud.core.settings import AllAtOnce, Canary, Linear, Settings
+from mlcloud.core.settings import Canary, Settings
 from mlcloud.gcp import settings_args
 from mlcloud.gcp.bucket import GcpBucketArgs
 from mlcloud.gcp.budget import GcpBudgetArgs
 from mlcloud.gcp.capacity import InstanceCapacity
 from mlcloud.gcp.cluster import GcpClusterArgs
-from mlcloud.gcp.endpoint import GcpEndpointArgs, _traffic
+from mlcloud.gcp.endpoint import GcpEndpointArgs
 from mlcloud.gcp.foundation import BUDGET_SERVICES, NETWORK_SERVICES, GcpFoundationArgs, ServiceAgents
 from mlcloud.gcp.identity import GcpIdentityArgs
 from mlcloud.gcp.models import GcpModelArgs, ServedModel
@@ -129,9 +129,6 @@ def test_prod_demands_two_machines_a_key_and_a_network():
 def test_traffic_moves_in_whole_percents():
     assert refused(lambda: endpoint(rollout=Canary(kind="canary", percent=2.5))) == ["rollout"]
     assert refused(lambda: endpoint(channels=[], error_percent=101)) == ["channels", "error_percent"]
-    assert _traffic(Canary(kind="canary", percent=10, wait_minutes=5), prod=True) == (10, None, 300)
-    assert _traffic(Linear(kind="linear", step_percent=25, wait_minutes=1), prod=True) == (None, 25, 60)
-    assert [_traffic(AllAtOnce(), prod=prod)[2] for prod in (True, False)] == [300, 0]
 
 
 def test_alarms_and_budgets_tell_somebody():

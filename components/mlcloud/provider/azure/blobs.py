@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 from urllib.parse import quote, unquote, urlsplit
 
 from mlcloud.provider.azure.addresses import endpoint
-from mlcloud.provider.azure.clients import AzureError, Clients
+from mlcloud.provider.azure.clients import AzureError, Clients, UnansweredError
 from mlcloud.provider.azure.transport import first_line
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.resource import Context
@@ -141,7 +141,9 @@ def is_out_of_reach(error: ResourceError) -> bool:
 
     https://learn.microsoft.com/troubleshoot/azure/azure-storage/blobs/authentication/storage-troubleshoot-403-errors
     """
-    return not isinstance(error, AzureError) or error.code == _NETWORK_REFUSES
+    if isinstance(error, UnansweredError):
+        return not error.is_silent
+    return isinstance(error, AzureError) and error.code == _NETWORK_REFUSES
 
 
 def _container(clients: Clients, place: Place) -> Any:
@@ -188,5 +190,9 @@ def _asking(operation: str) -> Generator[None]:
         code = str(getattr(told, "value", told))
         reason = first_line(error.message or error.reason)
         raise AzureError(operation, int(error.status_code), code, reason.rstrip(".")) from None
+    except (errors.ServiceRequestError, errors.ServiceResponseError) as error:
+        silent = isinstance(error, errors.ServiceResponseError)
+        told = f"Azure could not be asked ({operation}): {first_line(error)}"
+        raise UnansweredError(told, is_silent=silent) from None
     except errors.AzureError as error:
         raise ResourceError(f"Azure could not be asked ({operation}): {first_line(error)}") from None
