@@ -82,7 +82,8 @@ def test_it_sees_the_job_that_the_provider_has_made(
     assert job.environment == f"churn-dev-trainer:{ENVIRONMENT.rsplit('/', 1)[1]}"
     assert job.environment_variables["MLCLOUD_DATA_URI"] == given["dataUri"]
     assert job.inputs["data"].path == given["dataUri"]
-    assert job.outputs["model"].path.startswith(given["modelsUri"])
+    run = outputs["runName"]
+    assert job.outputs["model"].path == f"azureml://datastores/models/paths/runs/{run}/model"
     assert (job.resources.instance_count, job.resources.instance_type) == (2, "Standard_DS3_v2")
     assert job.distribution.type == "pytorch"
     assert job.limits.timeout == 3600
