@@ -9,7 +9,7 @@ from mlcloud.azure import operations
 from mlcloud.azure.descriptions import description
 from mlcloud.core.errors import UserError
 from mlcloud.core.operations import operations_of
-from mlcloud.provider.azure.clients import Answer, AzureError, Clients
+from mlcloud.provider.azure.clients import Answer, AzureError, Clients, UnansweredError
 from mlcloud.provider.errors import ResourceError
 
 WORKSPACE = (
@@ -109,8 +109,11 @@ def test_a_refused_request_says_what_azure_said(azure: Azure) -> None:
 
 
 def test_a_private_endpoint_says_from_where_it_can_be_asked(azure: Azure) -> None:
-    azure.answers |= {ENDPOINT: PRIVATE, URL: ResourceError("no connection")}
+    azure.answers |= {ENDPOINT: PRIVATE, URL: UnansweredError("no connection")}
     with pytest.raises(UserError, match=r"no connection The endpoint answers by .* private endpoint alone"):
+        operations.predict(OUTPUTS, b'{"instances": []}', content_type="application/json")
+    azure.answers[URL] = ResourceError("no credentials")
+    with pytest.raises(UserError, match=r"^no credentials$"):
         operations.predict(OUTPUTS, b'{"instances": []}', content_type="application/json")
     azure.answers[URL] = {"predictions": []}
     assert operations.predict(OUTPUTS, b'{"instances": []}', content_type="text/json").predictions == []

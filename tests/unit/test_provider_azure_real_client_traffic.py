@@ -12,7 +12,11 @@ from support.provider_plugin import Plugin, RefusedError
 from support.provider_plugin import running as running_plugin
 
 # The client's modules take ten seconds to load on a busy machine, and warn of what they themselves use.
-pytestmark = [pytest.mark.timeout(600), pytest.mark.filterwarnings("default")]
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.filterwarnings("ignore::marshmallow.warnings.RemovedInMarshmallow4Warning"),
+    pytest.mark.filterwarnings("ignore::marshmallow.warnings.ChangedInMarshmallow4Warning"),
+]
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from mlcloud.core.rows import instances_of
 from mlcloud.provider.azure import model_folder, training_log
 from mlcloud.provider.azure.addresses import MACHINE_LEARNING
 from mlcloud.provider.azure.blobs import place_of
-from mlcloud.provider.azure.clients import AzureError, Clients, short_name
+from mlcloud.provider.azure.clients import Clients, is_out_of_reach, short_name
 from mlcloud.provider.azure.online_endpoint import Endpoint, describe
 from mlcloud.provider.errors import ResourceError
 
@@ -21,7 +21,6 @@ _FOLLOW_EVERY_S: Final = 2.0
 _REQUESTS_SINCE: Final = timedelta(days=1)
 # https://learn.microsoft.com/rest/api/monitor/metrics/list
 _METRICS_VERSION: Final = "2024-02-01"
-_DENIED: Final = 403
 # The container with our server; the other one only fetches the model
 # (https://learn.microsoft.com/azure/machine-learning/how-to-troubleshoot-online-endpoints#get-container-logs).
 _CONTAINER: Final = "InferenceServer"
@@ -51,8 +50,7 @@ def predict(outputs: Mapping[str, Any], body: bytes, *, content_type: str) -> Pr
             endpoint.scoring_url, asked, version=None, scope=MACHINE_LEARNING, repeat=True, attempts=1
         )
     except ResourceError as error:
-        out_of_reach = not isinstance(error, AzureError) or error.status == _DENIED
-        inside = f" {_ONLY_INSIDE}" if endpoint.is_private and out_of_reach else ""
+        inside = f" {_ONLY_INSIDE}" if endpoint.is_private and is_out_of_reach(error) else ""
         raise UserError(f"{error}{inside}") from None
     return Prediction(
         predictions=cast("list[Any]", answer.body["predictions"]),

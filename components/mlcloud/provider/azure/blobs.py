@@ -13,7 +13,7 @@ from typing import Any, Final, cast
 from urllib.parse import quote, unquote, urlsplit
 
 from mlcloud.provider.azure.addresses import endpoint
-from mlcloud.provider.azure.clients import AzureError, Clients, UnansweredError
+from mlcloud.provider.azure.clients import AzureError, Clients, UnansweredError, is_unreached
 from mlcloud.provider.azure.transport import first_line
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.resource import Context
@@ -141,9 +141,7 @@ def is_out_of_reach(error: ResourceError) -> bool:
 
     https://learn.microsoft.com/troubleshoot/azure/azure-storage/blobs/authentication/storage-troubleshoot-403-errors
     """
-    if isinstance(error, UnansweredError):
-        return not error.is_silent
-    return isinstance(error, AzureError) and error.code == _NETWORK_REFUSES
+    return is_unreached(error) or (isinstance(error, AzureError) and error.code == _NETWORK_REFUSES)
 
 
 def _container(clients: Clients, place: Place) -> Any:

@@ -73,6 +73,16 @@ class LostError(UnansweredError):
     """No answer came, and whether the call was carried out is not known."""
 
 
+def is_unreached(error: ResourceError) -> bool:
+    """Whether no connection came about: what it was to reach answers elsewhere, as inside a network alone."""
+    return isinstance(error, UnansweredError) and not error.is_silent
+
+
+def is_out_of_reach(error: ResourceError) -> bool:
+    """Whether what answers inside a network alone was not reached, or that network let nobody in."""
+    return is_unreached(error) or (isinstance(error, AzureError) and error.status == _DENIED)
+
+
 class Clients:
     """Azure's APIs by the default credentials; a subscription is what paths of Azure Resource Manager name.
 

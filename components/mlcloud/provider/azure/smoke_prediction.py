@@ -11,7 +11,7 @@ from typing import Final
 from mlcloud.provider.azure import blobs, model_folder
 from mlcloud.provider.azure.addresses import MACHINE_LEARNING
 from mlcloud.provider.azure.blobs import place_of
-from mlcloud.provider.azure.clients import AzureError, Clients, UnansweredError
+from mlcloud.provider.azure.clients import AzureError, Clients, UnansweredError, is_out_of_reach
 from mlcloud.provider.azure.online_endpoint import Endpoint
 from mlcloud.provider.azure.traffic_inputs import AzureTrafficInputs
 from mlcloud.provider.errors import ResourceError
@@ -23,7 +23,6 @@ _DEPLOYMENT: Final = "azureml-model-deployment"
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 5.0
 _PAUSE_GROWTH: Final = 1.5
-_DENIED: Final = 403
 
 
 def expected(context: Context, clients: Clients, new: AzureTrafficInputs, endpoint: Endpoint) -> Smoke | None:
@@ -76,7 +75,7 @@ def ask(
         try:
             answer = _predict(clients, new, endpoint, smoke)
         except (AzureError, UnansweredError) as error:
-            if endpoint.is_private and _is_out_of_reach(error):
+            if endpoint.is_private and is_out_of_reach(error):
                 context.log(
                     f"{new.deployment} is not asked for a smoke prediction: its endpoint answers inside its "
                     "network alone. The server has predicted the same row before it was healthy.",
@@ -109,8 +108,3 @@ def _predict(clients: Clients, new: AzureTrafficInputs, endpoint: Endpoint, smok
         attempts=1,
     )
     return answer.content
-
-
-def _is_out_of_reach(error: AzureError | UnansweredError) -> bool:
-    """Whether the deployment was not reached: no connection, or the network's own refusal."""
-    return not error.is_silent if isinstance(error, UnansweredError) else error.status == _DENIED
