@@ -1,13 +1,12 @@
 """Predict, status, models and logs of a stack on AWS, by boto3 and the default credentials."""
 
-import json
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 from mlcloud.core.errors import UserError
-from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample
+from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample, predictions_in
 from mlcloud.provider.aws.clients import AwsError, Clients
 from mlcloud.provider.aws.model_archive import read_manifest
 from mlcloud.provider.errors import ResourceError
@@ -56,7 +55,7 @@ def predict(outputs: Mapping[str, Any], body: bytes, *, content_type: str) -> Pr
     text = answer["Body"].read()
     duration_ms = (time.perf_counter() - begun) * 1000
     return Prediction(
-        predictions=json.loads(text)["predictions"],
+        predictions=predictions_in(text),
         # SageMaker does not hand on the container's header; the stack knows what it moved the traffic to.
         model_version=str(outputs.get("model_version", "")),
         duration_ms=duration_ms,

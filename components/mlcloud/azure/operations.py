@@ -8,7 +8,7 @@ from typing import Any, Final, cast
 from mlcloud.azure.descriptions import metrics_in
 from mlcloud.azure.metric_types import ENDPOINT_NAMESPACE, REQUESTS_METRIC
 from mlcloud.core.errors import UserError
-from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample
+from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample, predictions_in
 from mlcloud.core.rows import instances_of
 from mlcloud.provider.azure import model_folder, training_log
 from mlcloud.provider.azure.addresses import MACHINE_LEARNING
@@ -53,7 +53,7 @@ def predict(outputs: Mapping[str, Any], body: bytes, *, content_type: str) -> Pr
         inside = f" {_ONLY_INSIDE}" if endpoint.is_private and is_out_of_reach(error) else ""
         raise UserError(f"{error}{inside}") from None
     return Prediction(
-        predictions=cast("list[Any]", answer.body["predictions"]),
+        predictions=predictions_in(answer.body),
         # Azure ML answers nothing of the version; the stack knows which one has the traffic.
         model_version=str(outputs.get("model_version", "")),
         duration_ms=(time.perf_counter() - begun) * 1000,

@@ -5,6 +5,7 @@ outputs and talk to the cloud through its own SDK and default credentials. Only 
 imported.
 """
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -96,6 +97,30 @@ class StackOperations(Protocol):
     def logs(self, outputs: Mapping[str, Any], *, source: str, lines: int, follow: bool) -> Iterator[str]:
         """Yield the last lines of a log, and with ``follow`` those to come."""
         ...
+
+
+def predictions_in(answer: bytes | object) -> list[Any]:
+    """Return the predictions of an endpoint's answer, one for each row.
+
+    Args:
+        answer: The answer's bytes, or what they were read as.
+
+    Raises:
+        UserError: it has none: what answers is not mlcloud's server.
+    """
+    found: object = answer
+    if isinstance(answer, bytes):
+        try:
+            found = json.loads(answer)
+        except ValueError:
+            found = None
+    inside = cast("Mapping[str, object]", found).get("predictions") if isinstance(found, Mapping) else None
+    if not isinstance(inside, list):
+        raise UserError(
+            "The endpoint's answer has no `predictions`: what serves there is not mlcloud's trainer. "
+            "Look at the endpoint's image; the next update puts the stack's back."
+        )
+    return cast("list[Any]", inside)
 
 
 def operations_of(outputs: Mapping[str, Any]) -> StackOperations:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final, cast
 
 from mlcloud.core.errors import UserError
-from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample
+from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample, predictions_in
 from mlcloud.core.rows import instances_of
 from mlcloud.gcp.descriptions import metrics_in
 from mlcloud.gcp.metric_types import ENDPOINT_RESOURCE, REPLICAS_TYPE, RESPONSE_TYPES
@@ -56,7 +56,7 @@ def predict(outputs: Mapping[str, Any], body: bytes, *, content_type: str) -> Pr
     except ResourceError as error:
         raise UserError(str(error)) from None
     return Prediction(
-        predictions=cast("list[Any]", answer["predictions"]),
+        predictions=predictions_in(answer),
         # Vertex AI answers the deployed model; the stack knows which version that is.
         model_version=str(outputs.get("model_version", "")),
         duration_ms=(time.perf_counter() - begun) * 1000,

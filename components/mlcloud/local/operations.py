@@ -13,7 +13,7 @@ from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from mlcloud.core.errors import UserError
-from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample
+from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample, predictions_in
 
 _TIMEOUT_S = 30.0
 _FOLLOW_EVERY_S = 0.5
@@ -53,7 +53,7 @@ def predict(outputs: Mapping[str, Any], body: bytes, *, content_type: str) -> Pr
     if not answer.ok:
         raise UserError(f"The endpoint refused the request ({answer.status}): {_reason(answer)}")
     return Prediction(
-        predictions=json.loads(answer.body)["predictions"],
+        predictions=predictions_in(answer.body),
         model_version=answer.model_version,
         duration_ms=duration_ms,
     )
