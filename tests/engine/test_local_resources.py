@@ -38,6 +38,7 @@ class LocalStack:
     trainer: list[str] | None = None
     server: list[str] | None = None
     gate: dict[str, float] = field(default_factory=lambda: {"accuracy": 0.8})
+    wait: bool = True
     pin: Path | None = None
 
     def program(self) -> None:
@@ -59,6 +60,7 @@ class LocalStack:
             models_bucket=buckets["models"].directory,
             runs_directory=buckets["runs"].directory,
             gate=self.gate,
+            wait=self.wait,
             command=self.trainer,
         )
         version = ModelVersion(
@@ -247,6 +249,23 @@ def test_going_back_after_a_failed_gate_changes_nothing(fake: LocalStack) -> Non
     fake.hyperparameters["estimator.accuracy"] = "0.7"
     assert not fake.up().ok
     fake.hyperparameters["estimator.accuracy"] = "0.9"
+    assert fake.up().ok
+    assert fake.changed() == []
+    assert fake.trainings() == 2
+
+
+def test_a_run_that_is_not_waited_for_reaches_the_endpoint_with_a_later_update(fake: LocalStack) -> None:
+    first, go = fake.up(), fake.root / "go"
+    fake.wait = False
+    fake.hyperparameters |= {"estimator.mode": "slow", "estimator.go": str(go), "estimator.prediction": "M"}
+    for _ in range(2):
+        assert not fake.up().ok
+        assert any("is in progress" in text for text in fake.stack.errors), fake.stack.errors
+        assert predict(first.outputs, {"a": 1}) == ("B", first.outputs["version"])
+    eventually(lambda: fake.trainings() == 2)
+    go.touch()
+    eventually(lambda: fake.up().ok)
+    assert predict(first.outputs, {"a": 1})[0] == "M"
     assert fake.up().ok
     assert fake.changed() == []
     assert fake.trainings() == 2

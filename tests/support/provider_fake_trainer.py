@@ -1,8 +1,8 @@
 """A trainer that trains nothing: the same command line, folders and output as the real one, in milliseconds.
 
-`estimator.mode` chooses what happens: `ok`, `slow` (waits until told), `fail`, `crash`, `killed`, `garbage`
-(bytes, nesting, odd events), `flood` (more output than is kept), `child` (leaves a process behind),
-`undefined` (metrics that are no numbers), `unlisted` (a manifest that is not one).
+`estimator.mode` chooses what happens: `ok`, `slow` (waits until told), `fail` (at once, or when told),
+`crash`, `killed`, `garbage` (bytes, nesting, odd events), `flood` (more output than is kept), `child` (leaves
+a process behind), `undefined` (metrics that are no numbers), `unlisted` (a manifest that is not one).
 """
 
 import hashlib
@@ -34,6 +34,11 @@ def write_flood() -> None:
         sys.stdout.write("x" * 1_000_000 + "\n")
 
 
+def wait_until_told(parameters: dict[str, str]) -> None:
+    while "estimator.go" in parameters and not Path(parameters["estimator.go"]).exists():
+        time.sleep(0.02)
+
+
 def main() -> int:
     prefix = Path(sys.argv[sys.argv.index("--prefix") + 1])
     parameters = json.loads((prefix / "input" / "config" / "hyperparameters.json").read_text())
@@ -43,6 +48,7 @@ def main() -> int:
     say(event="progress", message="reading", step=1, total_steps=2)
     mode = parameters["estimator.mode"]
     if mode == "fail":
+        wait_until_told(parameters)
         (prefix / "output" / "failure").write_text("The column `target` is not in the data.")
         return 1
     if mode == "crash":
@@ -57,8 +63,8 @@ def main() -> int:
     if mode == "child":
         child = subprocess.Popen(["sleep", "600"])
         Path(parameters["estimator.child"]).write_text(str(child.pid))
-    while mode == "slow" and not Path(parameters["estimator.go"]).exists():
-        time.sleep(0.02)
+    if mode == "slow":
+        wait_until_told(parameters)
     say(event="progress", message="fitting", step=2, total_steps=2)
     accuracy = float(parameters["estimator.accuracy"])
     say(event="metric", message=f"accuracy = {accuracy}", name="accuracy", value=accuracy)

@@ -18,7 +18,6 @@ from support.settings_read import PIN, only_problem, problems, read, training
         ({"region": "eu-central-1"}, "mlcloud:region", "remove it"),
         ({"budget": {"monthly": 10}}, "mlcloud:budget", "in a cloud's stack"),
         ({"image": f"registry/x@sha256:{'a' * 64}"}, "mlcloud:image", "the installed trainer"),
-        ({"training": training(wait=False)}, "mlcloud:training.wait", "set it to true"),
         ({"training": training(compute={"spot": True})}, "mlcloud:training.compute", "this machine"),
         ({"endpoint": {"capacity": {"kind": "serverless"}}}, "mlcloud:endpoint.capacity.kind", "`instance`"),
         ({"endpoint": {"capacity": {"min": 0}}}, "mlcloud:endpoint.capacity.min", "1 or more"),

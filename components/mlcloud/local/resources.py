@@ -94,6 +94,7 @@ class TrainingRun(ProviderResource):
         runs_directory: pulumi.Input[str],
         gate: pulumi.Input[Mapping[str, pulumi.Input[float]]] | None = None,
         timeout_s: pulumi.Input[float] | None = None,
+        wait: pulumi.Input[bool] | None = None,
         command: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
@@ -106,6 +107,7 @@ class TrainingRun(ProviderResource):
             "runs_directory": runs_directory,
             "gate": gate,
             "timeout_s": timeout_s,
+            "wait": wait,
             "command": command,
         }
         super().__init__(_training_run.TrainingRun, resource_name, inputs, opts)

@@ -73,6 +73,7 @@ def _training(
             data_sha256=data.sha256,
             models_bucket=storage.models.directory,
             runs_directory=storage.runs.directory,
+            wait=settings.training.wait,
         ),
     )
 

@@ -22,6 +22,7 @@ class LocalTrainingArgs:
         data_sha256: SHA-256 of the data file.
         models_bucket: Directory of the bucket that takes the model.
         runs_directory: Directory of the bucket that holds the run's files and logs.
+        wait: Wait for the run inside the update. Default: yes.
     """
 
     scope: LocalScope
@@ -30,6 +31,7 @@ class LocalTrainingArgs:
     data_sha256: pulumi.Input[str]
     models_bucket: pulumi.Input[str]
     runs_directory: pulumi.Input[str]
+    wait: bool = True
 
 
 class LocalTraining(pulumi.ComponentResource):
@@ -60,6 +62,7 @@ class LocalTraining(pulumi.ComponentResource):
             models_bucket=args.models_bucket,
             runs_directory=args.runs_directory,
             timeout_s=args.training.timeout_s,
+            wait=args.wait,
             opts=child_options(self, environment=args.scope.environment),
         )
         self.id = run.id

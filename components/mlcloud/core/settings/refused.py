@@ -77,13 +77,6 @@ REFUSED: Final[tuple[Refused, ...]] = (
         instead="remove it: the run has this machine",
     ),
     Refused(
-        path="training.wait",
-        clouds=_LOCAL,
-        lacks="no runs that outlive the update",
-        instead="remove it, or set it to true",
-        when=lambda value: value not in (True, "true"),
-    ),
-    Refused(
         path="endpoint.capacity.kind",
         clouds=_LOCAL,
         lacks="only processes that run all the time",

@@ -1,5 +1,8 @@
 """A training run: the trainer as a process, a metric gate, and a content-addressed model in a bucket."""
 
+import subprocess
+import threading
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -7,7 +10,7 @@ from typing import Final
 
 from typing_extensions import override
 
-from mlcloud.provider.errors import Problem, ResourceError
+from mlcloud.provider.errors import Problem, ResourceError, Unhealthy
 from mlcloud.provider.fields import options
 from mlcloud.provider.local import checks
 from mlcloud.provider.local.bucket import KIND as BUCKET
@@ -20,6 +23,8 @@ from mlcloud.provider.resource import Context, Resource
 from mlcloud.provider.training import gate_problems, pass_gate, run_name
 
 DEFAULT_TIMEOUT_S: Final = 3600.0
+PUBLISHED: Final = "published"
+IN_PROGRESS: Final = "in-progress"
 _IDENTITY: Final = ("name", "data_sha256", "hyperparameters")
 
 
@@ -42,6 +47,7 @@ class TrainingRunInputs:
             takes with it what failed runs have left.
         gate: threshold by metric: a minimum for scores, a maximum for losses. Changing it never trains again.
         timeout_s: seconds that the training may take. Default 3600.
+        wait: follow the run to its end; false: start it, and the next update takes its result. Default true.
         command: the trainer's command; `train --prefix DIR` is appended. Default: the bundled trainer.
     """
 
@@ -53,18 +59,19 @@ class TrainingRunInputs:
     runs_directory: str = field(metadata=options(replace=True, check=checks.absolute_path))
     gate: dict[str, float] = field(default_factory=dict[str, float])
     timeout_s: float = field(default=DEFAULT_TIMEOUT_S, metadata=options(check=checks.seconds))
+    wait: bool = True
     command: list[str] | None = field(default=None, metadata=options(check=checks.command))
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingRunOutputs:
-    """What a training run offers.
+    """What a training run offers. A run in progress has no model yet.
 
     Attributes:
         run_name: the run's name, which follows from its inputs.
         run_directory: its folder.
         logs: folder of its log.
-        status: `published`: the gate passed and the model is in the bucket.
+        status: `published`: the gate passed and the model is in the bucket; `in-progress`.
         model_uri: the model's `file://` URI, which holds its hash.
         model_sha256: SHA-256 of the model's manifest.
         metrics: metrics on held-out rows, by name.
@@ -75,12 +82,12 @@ class TrainingRunOutputs:
     run_name: str = field(metadata=options(stable=True, derived_from=_IDENTITY))
     run_directory: str = field(metadata=options(stable=True, derived_from=("runs_directory", *_IDENTITY)))
     logs: str = field(metadata=options(stable=True, derived_from=("runs_directory", *_IDENTITY)))
-    status: str = field(metadata=options(stable=True))
-    model_uri: str = field(metadata=options(stable=True, derived_from=("models_bucket",)))
-    model_sha256: str = field(metadata=options(stable=True))
-    metrics: dict[str, float] = field(metadata=options(stable=True))
-    report: str = field(metadata=options(stable=True, derived_from=("models_bucket",)))
-    duration_s: float = field(metadata=options(stable=True))
+    status: str
+    model_uri: str | None = field(default=None, metadata=options(derived_from=("models_bucket",)))
+    model_sha256: str | None = None
+    metrics: dict[str, float] | None = None
+    report: str | None = field(default=None, metadata=options(derived_from=("models_bucket",)))
+    duration_s: float | None = None
 
 
 class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlcloud:local:TrainingRun"):
@@ -94,20 +101,22 @@ class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlclou
 
     @override
     def preview(self, new: TrainingRunInputs, old: TrainingRunOutputs | None) -> Mapping[str, object]:
-        """The run's name and folder follow from the inputs."""
+        """The run's name and folder follow from the inputs; a model that is there stays."""
         if old is not None:
-            return {}
+            return vars(old) if old.status == PUBLISHED else {}
         folder = _folder(new)
         return {
             "run_name": folder.path.name,
             "run_directory": str(folder.path),
             "logs": str(folder.log.parent),
-            "status": "published",
+            "status": PUBLISHED,
         }
 
     @override
     def drift(self, identifier: str, outputs: TrainingRunOutputs) -> list[str]:
-        """The model may have been removed by hand; `read` looks closer."""
+        """The model may have been removed by hand, or be there by now; `read` looks closer."""
+        if outputs.model_uri is None:
+            return ["status"]
         there = model_sha256(path_of(outputs.model_uri)) == outputs.model_sha256
         return [] if there else ["model_uri"]
 
@@ -115,15 +124,21 @@ class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlclou
     def create(self, context: Context, new: TrainingRunInputs) -> tuple[str, TrainingRunOutputs]:
         """Train, or take over the run of the same name; then the gate, then the bucket."""
         claim = Claim.new(KIND, context.urn)
-        outputs = _train(context, claim, new)
-        return claim.identifier(outputs.run_name), outputs
+        return claim.identifier(_folder(new).path.name), _train(context, claim, new)
 
     @override
     def read(
         self, context: Context, identifier: str, inputs: TrainingRunInputs, outputs: TrainingRunOutputs
     ) -> TrainingRunOutputs | None:
-        """Gone when the model is, or is another one."""
-        return outputs if _is_published(outputs) else None
+        """Gone when the model is, or is another one; one in progress is the next update's to take."""
+        if outputs.status == PUBLISHED:
+            return outputs if _is_published(outputs) else None
+        if not is_claimed(Path(outputs.run_directory), KIND):
+            return None
+        reason = (
+            f"The training run {outputs.run_name} was started and not waited for: the next update takes it."
+        )
+        raise Unhealthy(identifier, outputs, [reason])
 
     @override
     def update(
@@ -134,10 +149,10 @@ class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlclou
         outputs: TrainingRunOutputs,
         new: TrainingRunInputs,
     ) -> TrainingRunOutputs:
-        """Ask the gate again; train only where the model has disappeared."""
+        """Ask the gate again, or take a run that went on; train only where the model has disappeared."""
         if not _is_published(outputs):
             return _train(context, Claim.of(KIND, context.urn, identifier), new)
-        pass_gate(new.gate, outputs.metrics, outputs.report)
+        pass_gate(new.gate, outputs.metrics or {}, outputs.report)
         return outputs
 
     @override
@@ -154,7 +169,8 @@ def _folder(new: TrainingRunInputs) -> RunFolder:
 
 
 def _is_published(outputs: TrainingRunOutputs) -> bool:
-    return is_whole(path_of(outputs.model_uri), outputs.model_sha256)
+    uri, sha256 = outputs.model_uri, outputs.model_sha256
+    return uri is not None and sha256 is not None and is_whole(path_of(uri), sha256)
 
 
 def _train(context: Context, claim: Claim, new: TrainingRunInputs) -> TrainingRunOutputs:
@@ -168,18 +184,24 @@ def _train(context: Context, claim: Claim, new: TrainingRunInputs) -> TrainingRu
         pass_gate(new.gate, record.metrics, trained / REPORT)
         if is_whole(folder.model, record.sha256):
             publish_model(folder.model, bucket, record.sha256)
-        folder.write(replace(record, status="published"))
+        folder.write(replace(record, status=PUBLISHED))
         claim.write(folder.path / MARK)
-    return TrainingRunOutputs(
-        run_name=folder.path.name,
-        run_directory=str(folder.path),
-        logs=str(folder.log.parent),
-        status="published",
+    return replace(
+        _outputs(folder, PUBLISHED),
         model_uri=f"{model.as_uri()}/",
         model_sha256=record.sha256,
         metrics=record.metrics,
         report=str(model / REPORT),
         duration_s=record.duration_s,
+    )
+
+
+def _outputs(folder: RunFolder, status: str) -> TrainingRunOutputs:
+    return TrainingRunOutputs(
+        run_name=folder.path.name,
+        run_directory=str(folder.path),
+        logs=str(folder.log.parent),
+        status=status,
     )
 
 
@@ -194,16 +216,45 @@ def _result(context: Context, claim: Claim, new: TrainingRunInputs, folder: RunF
                 f"The run {folder.path.name} has finished before: its model is taken.", ephemeral=True
             )
             return record
-        if record is not None and _goes_on(record, folder):
+        if record is not None and _goes_on(record, folder, waited_for=new.wait):
             context.log(f"The run {folder.path.name} was started before: following it.", ephemeral=True)
         else:
             folder.prepare(claim, path_of(new.data_uri), new.data_sha256, new.hyperparameters)
             child = start(folder, new.command if new.command is not None else DEFAULT_COMMAND)
+    if not new.wait:
+        _leave_in_progress(claim, folder, child, timeout_s)
     return follow(context, folder, child, timeout_s)
 
 
-def _goes_on(record: RunRecord, folder: RunFolder) -> bool:
-    return record.status == "running" and (record.process.is_alive() or folder.is_done())
+def _leave_in_progress(
+    claim: Claim, folder: RunFolder, child: "subprocess.Popen[bytes] | None", timeout_s: float
+) -> None:
+    """Say that the run is in progress, where it is and has time left.
+
+    Raises:
+        Unhealthy: it is: what needs its model has to wait for the next update.
+    """
+    record = folder.record()
+    runs = record is not None and (record.process.is_alive() if child is None else child.poll() is None)
+    if record is None or not runs or time.time() - record.started_at > timeout_s:
+        return
+    if child is not None:
+        # Whoever ends it: while this plugin lives, it is the parent that must take note.
+        threading.Thread(target=child.wait, daemon=True).start()
+    name = folder.path.name
+    reason = (
+        f"The training run {name} is in progress; what was served before keeps serving. Run the update again "
+        "when it has ended: it takes the result and goes on."
+    )
+    raise Unhealthy(claim.identifier(name), _outputs(folder, IN_PROGRESS), [reason])
+
+
+def _goes_on(record: RunRecord, folder: RunFolder, *, waited_for: bool) -> bool:
+    """Whether to look how a run ends; one that broke off with the update that followed it begins anew."""
+    if record.status != "running":
+        return False
+    # Of a run that nobody waited for, this is the first chance to tell that it failed.
+    return not waited_for or record.process.is_alive() or folder.is_done()
 
 
 def _has_model(record: RunRecord, folder: RunFolder, bucket: Path) -> bool:
