@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from mlcloud.embedded.ledger import needs
+from mlcloud.embedded.state.records import needs
 from mlcloud.simulated.failures import FAIL_VARIABLE
 from pulumi.runtime import resource
 from pulumi.runtime.proto.source_pb2 import StackTrace

@@ -6,7 +6,7 @@ from typing import Any
 
 import pulumi
 import pytest
-from mlcloud.embedded import values
+from mlcloud.embedded.properties import values
 from support.engine import Stack, Thing
 
 KEY = "4dabf18193072939515e22adb298388d"

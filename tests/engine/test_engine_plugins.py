@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 from mlcloud.embedded.events import Diagnostic, Progress, ResourceStarted
-from mlcloud.embedded.plugins import PluginProcess
+from mlcloud.embedded.providers.plugins import PluginProcess
 from support.engine import MemoryState, Stack, Thing
 from support.engine_plugin import write_plugin
 
@@ -110,7 +110,7 @@ def test_what_a_plugin_was_making_when_it_died_stays_on_record(
 def test_cancelling_twice_ends_a_plugin_that_does_not_listen(
     stack: Stack, processes: list[PluginProcess], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mlcloud.embedded.plugins.STOP_TIMEOUT_S", 0.5)
+    monkeypatch.setattr("mlcloud.embedded.providers.plugins.STOP_TIMEOUT_S", 0.5)
 
     def cancel_twice() -> None:
         while not any(isinstance(item, Progress) for item in stack.events):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pulumi
 import pytest
 from mlcloud.embedded.events import Diagnostic, Event, ResourceFailed
-from mlcloud.embedded.program import folder_program
-from mlcloud.embedded.records import PendingOperation, ResourceRecord
-from mlcloud.embedded.values import has_secret, is_secret, plain
+from mlcloud.embedded.program.runner import folder_program
+from mlcloud.embedded.properties.values import has_secret, is_secret, plain
+from mlcloud.embedded.state.records import PendingOperation, ResourceRecord
 from pulumi import Output, ResourceOptions
 from support.engine import Stack, Thing, ThingProvider
 from support.waiting import LIMIT_S, eventually
@@ -119,7 +119,7 @@ def test_secret_inputs_are_secret_outputs_and_secret_exports(stack: Stack) -> No
 
 
 def json_of(struct: object) -> dict[str, object]:
-    from mlcloud.embedded.values import from_struct
+    from mlcloud.embedded.properties.values import from_struct
 
     return from_struct(struct)
 

@@ -4,10 +4,10 @@ import textwrap
 from pathlib import Path
 
 import pytest
-from mlcloud.embedded.engine import Engine
+from mlcloud.embedded.engine.engine import Engine
+from mlcloud.embedded.errors import EngineError
 from mlcloud.embedded.events import Diagnostic, Event
-from mlcloud.embedded.project import Project
-from mlcloud.embedded.records import EngineError
+from mlcloud.embedded.project.project import Project
 from support.engine import ThingProvider
 
 PROGRAM = """

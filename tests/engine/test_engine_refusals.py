@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pulumi
 import pytest
+from mlcloud.embedded.errors import EngineError
 from mlcloud.embedded.events import Diagnostic
-from mlcloud.embedded.program import check_sdk_version, folder_program
-from mlcloud.embedded.records import EngineError
+from mlcloud.embedded.program.runner import check_sdk_version, folder_program
 from pulumi import Output, ResourceOptions
 from support.engine import Stack, Thing
 

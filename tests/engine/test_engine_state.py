@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pulumi
 import pytest
-from mlcloud.embedded.backend import StateError
 from mlcloud.embedded.events import Diagnostic, ResourceEnded
+from mlcloud.embedded.state.backend import StateError
 from pulumi import Output, ResourceOptions
 from support.engine import Stack, Thing, ThingProvider
 
@@ -16,7 +16,7 @@ def stack(tmp_path: Path) -> Stack:
 
 
 def json_of(struct: object) -> dict[str, object]:
-    from mlcloud.embedded.values import from_struct
+    from mlcloud.embedded.properties.values import from_struct
 
     return from_struct(struct)
 

@@ -3,8 +3,8 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from mlcloud.embedded import values
-from mlcloud.embedded.records import UNKNOWN
+from mlcloud.embedded.properties import values
+from mlcloud.embedded.properties.marks import UNKNOWN
 
 KEYS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)
 VALUES = st.recursive(

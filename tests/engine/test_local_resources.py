@@ -15,7 +15,7 @@ import httpx
 import psutil
 import pulumi
 import pytest
-from mlcloud.embedded.engine import Result
+from mlcloud.embedded.engine.engine import Result
 from mlcloud.local.resources import Bucket, BucketObject, Endpoint, ModelVersion, TrainingRun
 from support.engine import Stack
 from support.local_http import get, post

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mlcloud.embedded.project import Project, ProjectError, _as_json
-from mlcloud.embedded.secrets import Passphrase, SecretsError
+from mlcloud.embedded.project.project import Project, ProjectError, _as_json
+from mlcloud.embedded.state.secrets import Passphrase, SecretsError
 
 # A stack file, and what the Pulumi CLI 3.260.0 passed to a program from it.
 GOLDEN = Path(__file__).parent / "golden" / "cli-3.260.0-config"

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlcloud.embedded.engine import Engine
-from mlcloud.embedded.project import Project
-from mlcloud.embedded.secrets import Passphrase
+from mlcloud.embedded.engine.engine import Engine
+from mlcloud.embedded.project.project import Project
+from mlcloud.embedded.state.secrets import Passphrase
 from mlcloud.simulated import providers_for
 from mlcloud.simulated.azure.replacements import is_known
 

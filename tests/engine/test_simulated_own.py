@@ -8,7 +8,8 @@ import pulumi
 import pulumi_aws as aws
 import pytest
 from mlcloud.aws.resources import Endpoint, EndpointRevision, TrainingRun
-from mlcloud.embedded.engine import Engine, Target
+from mlcloud.embedded.engine.engine import Engine
+from mlcloud.embedded.project.target import Target
 from mlcloud.provider.engine import Engine as EngineLog
 from mlcloud.provider.server import make_servicer
 from mlcloud.simulated import provider_class, providers_for

@@ -12,7 +12,8 @@ import pulumi
 import pulumi_docker_build as docker_build
 import pytest
 import yaml
-from mlcloud.embedded.engine import Engine, Target
+from mlcloud.embedded.engine.engine import Engine
+from mlcloud.embedded.project.target import Target
 from mlcloud.simulated.plugin import write_plugin
 from support.engine import MemoryState
 

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mlcloud.embedded import backend as backend_module
-from mlcloud.embedded.backend import FileBackend, StackState, StateError, Update
-from mlcloud.embedded.records import SECRET_SIGNATURE, SIGNATURE_KEY, ResourceRecord, Snapshot
-from mlcloud.embedded.secrets import Passphrase, SecretsError
+from mlcloud.embedded.properties.marks import SECRET_SIGNATURE, SIGNATURE_KEY
+from mlcloud.embedded.state import backend as backend_module
+from mlcloud.embedded.state.backend import FileBackend, StackState, StateError, Update
+from mlcloud.embedded.state.records import ResourceRecord, Snapshot
+from mlcloud.embedded.state.secrets import Passphrase, SecretsError
 
 SECRET = {SIGNATURE_KEY: SECRET_SIGNATURE, "value": "hush"}
 

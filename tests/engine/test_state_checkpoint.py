@@ -11,9 +11,15 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mlcloud.embedded.checkpoint import CheckpointError, read_checkpoint, verify_integrity, write_checkpoint
-from mlcloud.embedded.records import SECRET_SIGNATURE, SIGNATURE_KEY, ResourceRecord, Snapshot
-from mlcloud.embedded.secrets import Passphrase, PassphraseSecrets, SecretsError
+from mlcloud.embedded.properties.marks import SECRET_SIGNATURE, SIGNATURE_KEY
+from mlcloud.embedded.state.checkpoint import (
+    CheckpointError,
+    read_checkpoint,
+    verify_integrity,
+    write_checkpoint,
+)
+from mlcloud.embedded.state.records import ResourceRecord, Snapshot
+from mlcloud.embedded.state.secrets import Passphrase, PassphraseSecrets, SecretsError
 
 # Written by the Pulumi CLI 3.260.0, which was killed while it created a resource; call stacks are left out.
 GOLDEN = Path(__file__).parent / "golden" / "cli-3.260.0-checkpoint.json"

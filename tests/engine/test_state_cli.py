@@ -8,9 +8,10 @@ import time
 from pathlib import Path
 
 import pytest
-from mlcloud.embedded.backend import FileBackend, Update
-from mlcloud.embedded.records import SECRET_SIGNATURE, SIGNATURE_KEY, ResourceRecord, Snapshot
-from mlcloud.embedded.secrets import Passphrase
+from mlcloud.embedded.properties.marks import SECRET_SIGNATURE, SIGNATURE_KEY
+from mlcloud.embedded.state.backend import FileBackend, Update
+from mlcloud.embedded.state.records import ResourceRecord, Snapshot
+from mlcloud.embedded.state.secrets import Passphrase
 
 pytestmark = pytest.mark.skipif(
     shutil.which("pulumi") is None, reason="pulumi is not on PATH: its recorded answers stand for it"

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from mlcloud.embedded import locks
-from mlcloud.embedded.locks import LockedError, hold_lock
+from mlcloud.embedded.state import locks
+from mlcloud.embedded.state.locks import LockedError, hold_lock
 
 HOLD = (
-    "import sys, time; from pathlib import Path; from mlcloud.embedded.locks import hold_lock, LockedError\n"
+    "import sys, time; from pathlib import Path\n"
+    "from mlcloud.embedded.state.locks import hold_lock, LockedError\n"
     "try:\n"
     "    sys.stdin.readline()\n"
     "    with hold_lock(Path(sys.argv[1]), 'dev'):\n"
@@ -183,7 +184,7 @@ def test_a_holder_is_respected_without_a_lock_file_that_would_disturb_it(
 
 def test_two_that_write_at_the_same_moment_step_back_until_one_is_through(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from mlcloud.embedded import locks\n"
+        "import sys; from pathlib import Path; from mlcloud.embedded.state import locks\n"
         "folder, counter = Path(sys.argv[1]), Path(sys.argv[2])\n"
         "sys.stdin.readline()\n"
         "for _ in range(40):\n"

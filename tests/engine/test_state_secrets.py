@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mlcloud.embedded.secrets import Passphrase, PassphraseSecrets, SecretsError
+from mlcloud.embedded.state.secrets import Passphrase, PassphraseSecrets, SecretsError
 
 # Written by the Pulumi CLI 3.260.0 under this passphrase.
 CLI_PASSPHRASE = "correct-horse"
@@ -114,7 +114,7 @@ def test_a_named_passphrase_file_is_never_made(tmp_path: Path) -> None:
 
 def test_processes_that_make_the_passphrase_at_once_all_use_the_same(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from mlcloud.embedded.secrets import Passphrase\n"
+        "import sys; from pathlib import Path; from mlcloud.embedded.state.secrets import Passphrase\n"
         "source = Passphrase(home=Path(sys.argv[1]), environ={})\n"
         "sys.stdin.read(); print(source.read(create=True))"
     )

@@ -9,7 +9,7 @@ import pulumi
 import pytest
 from mlcloud.core.context import StackContext
 from mlcloud.core.settings import load
-from mlcloud.embedded.plan import Plan
+from mlcloud.embedded.engine.plan import Plan
 from mlcloud.provider.engine import Engine
 from mlcloud.provider.server import make_servicer
 from mlcloud.simulated import providers_for

@@ -9,14 +9,15 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from mlcloud.embedded.checkpoint import verify_integrity
-from mlcloud.embedded.engine import Engine, Result, Target
+from mlcloud.embedded.engine.engine import Engine, Result
+from mlcloud.embedded.engine.plan import Plan
 from mlcloud.embedded.events import Diagnostic, Event, ResourceEnded
-from mlcloud.embedded.plan import Plan
-from mlcloud.embedded.program import folder_program
-from mlcloud.embedded.project import Project
-from mlcloud.embedded.records import ResourceRecord, Snapshot
-from mlcloud.embedded.secrets import Passphrase
+from mlcloud.embedded.program.runner import folder_program
+from mlcloud.embedded.project.project import Project
+from mlcloud.embedded.project.target import Target
+from mlcloud.embedded.state.checkpoint import verify_integrity
+from mlcloud.embedded.state.records import ResourceRecord, Snapshot
+from mlcloud.embedded.state.secrets import Passphrase
 from mlcloud.simulated import providers_for
 
 ROOT = Path(__file__).resolve().parents[2]

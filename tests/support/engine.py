@@ -12,12 +12,13 @@ import grpc
 from google.protobuf.any_pb2 import Any as AnyMessage
 from google.protobuf.empty_pb2 import Empty
 from google.rpc.status_pb2 import Status
-from mlcloud.embedded import values
-from mlcloud.embedded.checkpoint import verify_integrity
-from mlcloud.embedded.engine import Engine, Result, Target
+from mlcloud.embedded.engine.engine import Engine, Result
+from mlcloud.embedded.engine.plan import Plan
 from mlcloud.embedded.events import Diagnostic, Event, ResourceEnded, Summary
-from mlcloud.embedded.plan import Plan
-from mlcloud.embedded.records import ResourceRecord, Snapshot
+from mlcloud.embedded.project.target import Target
+from mlcloud.embedded.properties import values
+from mlcloud.embedded.state.checkpoint import verify_integrity
+from mlcloud.embedded.state.records import ResourceRecord, Snapshot
 from pulumi import CustomResource, ResourceOptions
 from pulumi.runtime.proto import plugin_pb2, provider_pb2
 
@@ -161,7 +162,7 @@ class ThingProvider:
 
 
 def values_unknown() -> str:
-    from mlcloud.embedded.records import UNKNOWN
+    from mlcloud.embedded.properties.marks import UNKNOWN
 
     return UNKNOWN
 

@@ -13,12 +13,12 @@ from typing import Any
 
 import grpc
 import yaml
-from mlcloud.embedded.backend import FileBackend, StackState
-from mlcloud.embedded.engine import Engine
+from mlcloud.embedded.engine.engine import Engine
 from mlcloud.embedded.events import Diagnostic, Event, ResourceEnded, Summary
-from mlcloud.embedded.project import Project
-from mlcloud.embedded.records import ResourceRecord, Snapshot
-from mlcloud.embedded.secrets import Passphrase
+from mlcloud.embedded.project.project import Project
+from mlcloud.embedded.state.backend import FileBackend, StackState
+from mlcloud.embedded.state.records import ResourceRecord, Snapshot
+from mlcloud.embedded.state.secrets import Passphrase
 from pulumi.runtime.proto import provider_pb2_grpc
 
 from support.engine import ThingProvider

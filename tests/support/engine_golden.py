@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from mlcloud.embedded.records import ResourceRecord, Snapshot
+from mlcloud.embedded.state.records import ResourceRecord, Snapshot
 
 from support.engine_programs import Ops, Scenario, Update
 

@@ -6,9 +6,10 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
-from mlcloud.embedded.engine import Engine, Target
-from mlcloud.embedded.plan import Plan
-from mlcloud.embedded.records import Snapshot
+from mlcloud.embedded.engine.engine import Engine
+from mlcloud.embedded.engine.plan import Plan
+from mlcloud.embedded.project.target import Target
+from mlcloud.embedded.state.records import Snapshot
 
 
 class _FrozenState:

@@ -11,7 +11,7 @@ from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
 
-from mlcloud.embedded.values import covers
+from mlcloud.embedded.properties.values import covers
 from mlcloud.simulated.declarations import Member, declaration_of, members_of
 
 ROOT = Path(__file__).resolve().parents[2]

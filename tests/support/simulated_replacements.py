@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import cfnlint.data.schemas
-from mlcloud.embedded.values import covers
+from mlcloud.embedded.properties.values import covers
 from mlcloud.simulated.declarations import Member, declaration_of, members_of
 
 ROOT = Path(__file__).resolve().parents[2]

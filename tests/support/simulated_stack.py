@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pulumi_aws as aws
-from mlcloud.embedded.engine import Engine, Target
+from mlcloud.embedded.engine.engine import Engine
+from mlcloud.embedded.engine.plan import Plan
 from mlcloud.embedded.events import Diagnostic, Event, ResourceEnded
-from mlcloud.embedded.plan import Plan
+from mlcloud.embedded.project.target import Target
 from mlcloud.simulated import providers_for
 
 from support.engine import MemoryState

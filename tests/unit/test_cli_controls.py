@@ -5,7 +5,7 @@ import json
 
 import pytest
 from mlcloud.cli.controls import plan_json, print_report, report_of
-from mlcloud.embedded.plan import Plan, PlannedResource
+from mlcloud.embedded.engine.plan import Plan, PlannedResource
 from rich.console import Console
 
 KEY = "aws:kms/key:Key"

@@ -13,7 +13,7 @@ from mlcloud.embedded.events import (
     ResourceFailed,
     ResourceStarted,
 )
-from mlcloud.embedded.values import UNKNOWN_TEXT
+from mlcloud.embedded.properties.values import UNKNOWN_TEXT
 from rich.console import Console
 
 STACK = "urn:pulumi:dev::p::pulumi:pulumi:Stack::p-dev"

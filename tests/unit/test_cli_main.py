@@ -12,7 +12,14 @@ from mlcloud.cli.__main__ import main
 from mlcloud.cli.arguments import parser
 from mlcloud.core.errors import UserError
 
-SLOW_TO_LOAD = ("pulumi", "pydantic", "grpc", "httpx", "mlcloud.embedded.engine", "mlcloud.core.settings")
+SLOW_TO_LOAD = (
+    "pulumi",
+    "pydantic",
+    "grpc",
+    "httpx",
+    "mlcloud.embedded.engine.engine",
+    "mlcloud.core.settings",
+)
 
 
 def loaded_by(*arguments: str, folder: Path) -> set[str]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 from mlcloud.cli.outputs import first_outputs, near_path, told
-from mlcloud.embedded.outputs import stack_outputs
-from mlcloud.embedded.project import Project, ProjectError
+from mlcloud.embedded.project.outputs import stack_outputs
+from mlcloud.embedded.project.project import Project, ProjectError
 
 
 def test_metrics_are_told_by_name_with_the_digits_that_tell_something() -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 import pytest
 from mlcloud.aws.resources import Endpoint, EndpointRevision, TrainingRun
-from mlcloud.embedded.engine import Result
+from mlcloud.embedded.engine.engine import Result
 from support import provider_aws_cloud as aws
 from support.engine import Stack
 from support.provider_plugin import COMPONENTS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pulumi
 import pytest
-from mlcloud.embedded.engine import Result
+from mlcloud.embedded.engine.engine import Result
 from mlcloud.provider.azure.fresh_names import AzureFreshNames
 from mlcloud.provider.azure.traffic import AzureTraffic
 from mlcloud.provider.sdk import ProviderResource

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pulumi
 import pytest
-from mlcloud.embedded.engine import Result
+from mlcloud.embedded.engine.engine import Result
 from mlcloud.gcp.resources import VertexModel, VertexModelDeployment, VertexTrainingRun
 from support import provider_gcp_cloud as gcp
 from support.engine import Stack

@@ -7,8 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from mlcloud.embedded.assets import ASSET_SIGNATURE
-from mlcloud.embedded.records import SIGNATURE_KEY, UNKNOWN
+from mlcloud.embedded.properties.assets import ASSET_SIGNATURE
+from mlcloud.embedded.properties.marks import SIGNATURE_KEY, UNKNOWN
 from mlcloud.provider.protocol import provider_pb2
 from mlcloud.provider.training import pass_gate
 from mlcloud.simulated import packages, provider_class, providers_for

@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
-from mlcloud.embedded.plan import Plan
+from mlcloud.embedded.engine.plan import Plan
 from mlcloud.policy import Finding, Report, check
 
 _STYLES = {"critical": "bold red", "high": "red", "medium": "yellow", "low": "dim"}

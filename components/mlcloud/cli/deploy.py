@@ -24,10 +24,10 @@ from mlcloud.cli.words import counted, seconds
 from mlcloud.core.errors import UserError
 from mlcloud.core.home import home_directory
 from mlcloud.core.quotas import QuotaCheck
-from mlcloud.embedded.engine import Engine, Result
+from mlcloud.embedded.engine.engine import Engine, Result
 from mlcloud.embedded.events import Diagnostic, Event
-from mlcloud.embedded.project import Project
-from mlcloud.embedded.secrets import Passphrase
+from mlcloud.embedded.project.project import Project
+from mlcloud.embedded.state.secrets import Passphrase
 from mlcloud.simulated import providers_for
 
 _QUESTIONS = {

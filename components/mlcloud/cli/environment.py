@@ -6,8 +6,8 @@ import sys
 from pathlib import Path
 
 from mlcloud.core.home import home_directory
-from mlcloud.embedded.project import Project
-from mlcloud.embedded.secrets import PASSPHRASE_FILE_VARIABLE, Passphrase
+from mlcloud.embedded.project.project import Project
+from mlcloud.embedded.state.secrets import PASSPHRASE_FILE_VARIABLE, Passphrase
 
 
 def env(args: argparse.Namespace) -> int:

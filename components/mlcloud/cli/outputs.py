@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from mlcloud.core.errors import UserError
 from mlcloud.core.home import home_directory
-from mlcloud.embedded.outputs import stack_outputs
-from mlcloud.embedded.project import Project
+from mlcloud.embedded.project.outputs import stack_outputs
+from mlcloud.embedded.project.project import Project
 
 _FIRST = ("endpoint_url", "model_version", "metrics", "report")
 """What people look for after an update, on every cloud; the rest is for tools."""

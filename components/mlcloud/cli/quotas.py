@@ -10,8 +10,8 @@ from rich.text import Text
 from mlcloud.core.home import home_directory
 from mlcloud.core.quotas import QuotaCheck, check_quotas
 from mlcloud.core.settings import load
-from mlcloud.embedded.project import Project
-from mlcloud.embedded.secrets import Passphrase
+from mlcloud.embedded.project.project import Project
+from mlcloud.embedded.state.secrets import Passphrase
 
 
 def quotas_of(stack: str) -> Sequence[QuotaCheck]:

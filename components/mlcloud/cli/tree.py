@@ -10,7 +10,7 @@ from rich.tree import Tree
 
 from mlcloud.cli.words import is_part, short_type, words_of
 from mlcloud.embedded.events import PropertyChange, ResourceEnded, ResourceFailed
-from mlcloud.embedded.values import UNKNOWN_TEXT
+from mlcloud.embedded.properties.values import UNKNOWN_TEXT
 
 _LONGEST_VALUE = 60
 _BESIDE_VALUES = 44

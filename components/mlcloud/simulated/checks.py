@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from mlcloud.core.errors import nearest
-from mlcloud.embedded import assets, values
-from mlcloud.embedded.records import UNKNOWN, Properties
+from mlcloud.embedded.properties import assets, values
+from mlcloud.embedded.properties.marks import UNKNOWN, Properties
 from mlcloud.provider.fields import member_path
 from mlcloud.simulated.declarations import Member, Shape, members_of
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlcloud.embedded.records import UNKNOWN, Properties
+from mlcloud.embedded.properties.marks import UNKNOWN, Properties
 
 Function = Callable[["Facts", Properties], Properties]
 """Answers an invoke; raises :class:`InvokeError`."""

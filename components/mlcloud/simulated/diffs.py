@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from mlcloud.embedded import values
-from mlcloud.embedded.records import UNKNOWN, Properties
+from mlcloud.embedded.properties import values
+from mlcloud.embedded.properties.marks import UNKNOWN, Properties
 from mlcloud.provider.protocol import provider_pb2
 
 

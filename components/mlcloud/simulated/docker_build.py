@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from mlcloud.embedded.records import Properties
+from mlcloud.embedded.properties.marks import Properties
 from mlcloud.simulated.cloud import Cloud, Facts, Looks
 from mlcloud.simulated.servicer import SimulatedProvider
 

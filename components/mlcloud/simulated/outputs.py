@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, cast
 
-from mlcloud.embedded import values
-from mlcloud.embedded.assets import without_content
-from mlcloud.embedded.records import Properties
+from mlcloud.embedded.properties import values
+from mlcloud.embedded.properties.assets import without_content
+from mlcloud.embedded.properties.marks import Properties
 from mlcloud.simulated.cloud import Cloud, Facts, Templates
 from mlcloud.simulated.declarations import Declaration, Member
 

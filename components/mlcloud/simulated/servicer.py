@@ -14,8 +14,8 @@ from google.protobuf import empty_pb2
 from typing_extensions import override
 
 from mlcloud.core.errors import nearest
-from mlcloud.embedded import values
-from mlcloud.embedded.records import UNKNOWN, Properties
+from mlcloud.embedded.properties import values
+from mlcloud.embedded.properties.marks import UNKNOWN, Properties
 from mlcloud.provider.protocol import plugin_pb2, provider_pb2, provider_pb2_grpc
 from mlcloud.simulated.checks import InputProblem, problems_of
 from mlcloud.simulated.cloud import Cloud, Facts, InvokeError, Templates, urn_name, urn_type

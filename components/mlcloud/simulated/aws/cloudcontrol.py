@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, cast
 
-from mlcloud.embedded.records import UNKNOWN, Properties
+from mlcloud.embedded.properties.marks import UNKNOWN, Properties
 from mlcloud.simulated.aws.replacements import create_only
 from mlcloud.simulated.cloud import Looks
 

@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Mapping
 
-from mlcloud.embedded.records import Properties
+from mlcloud.embedded.properties.marks import Properties
 from mlcloud.simulated.aws.policy_document import policy_document
 from mlcloud.simulated.cloud import Facts, Function, InvokeError, digits
 

@@ -7,7 +7,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/ (each servic
 from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from mlcloud.embedded.records import Properties
+from mlcloud.embedded.properties.marks import Properties
 from mlcloud.simulated.aws import cloudcontrol
 from mlcloud.simulated.cloud import Facts, Looks
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, cast
 
-from mlcloud.embedded.records import Properties
+from mlcloud.embedded.properties.marks import Properties
 from mlcloud.simulated.cloud import Facts, InvokeError, digits
 
 _DEFAULT_VERSION = "2012-10-17"

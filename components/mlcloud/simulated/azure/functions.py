@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping
 
-from mlcloud.embedded.records import Properties
+from mlcloud.embedded.properties.marks import Properties
 from mlcloud.simulated.cloud import Facts, Function, digits
 
 

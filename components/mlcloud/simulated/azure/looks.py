@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mlcloud.embedded.records import Properties
+from mlcloud.embedded.properties.marks import Properties
 from mlcloud.simulated.azure.functions import guid_of, tenant_of
 from mlcloud.simulated.cloud import Facts, Looks
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from mlcloud.embedded.records import Properties
+from mlcloud.embedded.properties.marks import Properties
 from mlcloud.simulated.cloud import Facts, Function, digits
 
 _NUMBER_DIGITS = 12

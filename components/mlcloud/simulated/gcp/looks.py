@@ -8,7 +8,7 @@ Reference" and "Import"); the formats of names in the APIs' discovery documents
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from mlcloud.embedded.records import Properties
+from mlcloud.embedded.properties.marks import Properties
 from mlcloud.simulated.cloud import Facts, Looks
 from mlcloud.simulated.gcp.functions import number_of
 

@@ -2,29 +2,10 @@
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime
 
-from mlcloud.embedded.records import PendingOperation, ResourceRecord, Snapshot
+from mlcloud.embedded.state.records import PendingOperation, ResourceRecord, Snapshot, reference_urn
 
 Write = Callable[[Snapshot], None]
-
-
-def reference_urn(provider: str) -> str:
-    """The URN in a provider reference ``<urn>::<id>``."""
-    return provider.rpartition("::")[0]
-
-
-def needs(record: ResourceRecord) -> set[str]:
-    """The URNs of everything that has to exist as long as the resource does."""
-    urns = {record.parent, reference_urn(record.provider), *record.dependencies}
-    for dependencies in record.property_dependencies.values():
-        urns.update(dependencies)
-    return urns - {""}
-
-
-def timestamp() -> str:
-    """Now, as checkpoints write it."""
-    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
 class Ledger:

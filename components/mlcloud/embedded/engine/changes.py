@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from mlcloud.embedded import values
-from mlcloud.embedded.clients import CheckFailure, Diff
 from mlcloud.embedded.events import PropertyChange
-from mlcloud.embedded.goals import Goal
-from mlcloud.embedded.records import Properties, ResourceRecord
+from mlcloud.embedded.program.goals import Goal
+from mlcloud.embedded.properties import values
+from mlcloud.embedded.properties.marks import Properties
+from mlcloud.embedded.providers.clients import CheckFailure, Diff
+from mlcloud.embedded.state.records import ResourceRecord
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -22,9 +22,7 @@ from pulumi.runtime import configure, run_in_stack
 from pulumi.runtime.config import set_all_config
 from pulumi.runtime.settings import ROOT, Settings
 
-from mlcloud.embedded.journal import StoppedError
-from mlcloud.embedded.monitor import ADVICE
-from mlcloud.embedded.records import EngineError
+from mlcloud.embedded.errors import ADVICE, EngineError, StoppedError
 
 TESTED_SDK = ("3.272", "3.273")
 """The range of Pulumi SDK versions that the engine was tested with; the upper end is outside."""

@@ -5,14 +5,16 @@ Source: pulumi/pulumi, pkg/resource/deploy/step_generator.go.
 
 from dataclasses import replace
 
-from mlcloud.embedded import values
-from mlcloud.embedded.changes import Decision, describe_failures, property_changes, resolve_diff
-from mlcloud.embedded.clients import Diff, ProviderClient
-from mlcloud.embedded.goals import Goal
-from mlcloud.embedded.instances import ProviderInstances, is_provider
-from mlcloud.embedded.journal import Journal
-from mlcloud.embedded.ledger import Ledger, reference_urn
-from mlcloud.embedded.records import UNKNOWN, EngineError, Properties, ResourceRecord
+from mlcloud.embedded.engine.changes import Decision, describe_failures, property_changes, resolve_diff
+from mlcloud.embedded.engine.instances import ProviderInstances
+from mlcloud.embedded.engine.journal import Journal
+from mlcloud.embedded.engine.ledger import Ledger
+from mlcloud.embedded.errors import EngineError
+from mlcloud.embedded.program.goals import Goal
+from mlcloud.embedded.properties import values
+from mlcloud.embedded.properties.marks import UNKNOWN, Properties
+from mlcloud.embedded.providers.clients import Diff, ProviderClient
+from mlcloud.embedded.state.records import ResourceRecord, is_provider, reference_urn
 
 Manager = ProviderClient | ProviderInstances
 """What makes, changes and ends a custom resource."""

@@ -1,27 +1,13 @@
 """The records of a deployment: what a checkpoint says of each resource, in Pulumi's own terms."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
-from mlcloud.core.errors import UserError
+from mlcloud.embedded.properties.marks import Properties
 
-
-class EngineError(UserError):
-    """A failure that its message explains to people; a command shows it without a traceback."""
-
-
-Properties = dict[str, Any]
-"""Property values as the provider protocol's JSON shows them: plain JSON values, where a secret is
-``{SIGNATURE_KEY: SECRET_SIGNATURE, "value": plain}`` and an unknown is the string :data:`UNKNOWN`."""
-
-SIGNATURE_KEY = "4dabf18193072939515e22adb298388d"
-"""The key by which Pulumi marks special values on the wire and in checkpoints (sdk/go/common/resource)."""
-
-SECRET_SIGNATURE = "1b47061264138c4ac30d75fd1eb44270"  # noqa: S105 - a published marker, not a secret
-"""The value of :data:`SIGNATURE_KEY` that marks a secret."""
-
-UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
-"""The string that stands for a value that is not known during a preview."""
+STACK_TYPE = "pulumi:pulumi:Stack"
+PROVIDER_PREFIX = "pulumi:providers:"
 
 
 def urn_type(urn: str) -> str:
@@ -91,3 +77,31 @@ class Snapshot:
     metadata: dict[str, Any] = field(default_factory=dict[str, Any])
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
     """Fields of the deployment that this engine does not read (the last manifest among them)."""
+
+
+def is_provider(type_: str) -> bool:
+    """Whether a resource type is that of a provider instance."""
+    return type_.startswith(PROVIDER_PREFIX)
+
+
+def is_default_provider(record: ResourceRecord) -> bool:
+    """Whether the engine made the provider instance by itself: people are not told of it."""
+    return is_provider(record.type) and (record.name == "default" or record.name.startswith("default_"))
+
+
+def reference_urn(provider: str) -> str:
+    """The URN in a provider reference ``<urn>::<id>``."""
+    return provider.rpartition("::")[0]
+
+
+def needs(record: ResourceRecord) -> set[str]:
+    """The URNs of everything that has to exist as long as the resource does."""
+    urns = {record.parent, reference_urn(record.provider), *record.dependencies}
+    for dependencies in record.property_dependencies.values():
+        urns.update(dependencies)
+    return urns - {""}
+
+
+def timestamp() -> str:
+    """Now, as checkpoints write it."""
+    return datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")

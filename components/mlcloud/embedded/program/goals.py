@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass, field
 
-from mlcloud.embedded.records import Properties, urn_name, urn_type
-
-STACK_TYPE = "pulumi:pulumi:Stack"
+from mlcloud.embedded.properties.marks import Properties
+from mlcloud.embedded.state.records import STACK_TYPE, urn_name, urn_type
 
 
 @dataclass(frozen=True, kw_only=True)

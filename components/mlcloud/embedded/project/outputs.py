@@ -3,12 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-from mlcloud.embedded import values
-from mlcloud.embedded.backend import FileBackend, backend_url
-from mlcloud.embedded.goals import STACK_TYPE
-from mlcloud.embedded.project import Project
-from mlcloud.embedded.records import Snapshot
-from mlcloud.embedded.secrets import Passphrase
+from mlcloud.embedded.project.project import Project
+from mlcloud.embedded.properties import values
+from mlcloud.embedded.state.backend import FileBackend, backend_url
+from mlcloud.embedded.state.records import STACK_TYPE, Snapshot
+from mlcloud.embedded.state.secrets import Passphrase
 
 
 def stack_outputs(project: Project, stack: str, home: Path, *, show_secrets: bool = False) -> dict[str, Any]:

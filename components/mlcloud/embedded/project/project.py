@@ -15,8 +15,8 @@ from typing import Any, ClassVar, cast
 
 import yaml
 
-from mlcloud.embedded.records import EngineError
-from mlcloud.embedded.secrets import Passphrase, PassphraseSecrets
+from mlcloud.embedded.errors import EngineError
+from mlcloud.embedded.state.secrets import Passphrase, PassphraseSecrets
 
 PROJECT_FILE = "Pulumi.yaml"
 _Resolvers = dict[str, list[tuple[str, re.Pattern[str]]]]

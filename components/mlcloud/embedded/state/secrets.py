@@ -20,7 +20,7 @@ from typing import Any
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from mlcloud.embedded.records import EngineError
+from mlcloud.embedded.errors import EngineError
 
 PBKDF2_ROUNDS = 1_000_000
 KEY_BYTES = 32

@@ -20,10 +20,16 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 
-from mlcloud.embedded.checkpoint import CheckpointError, read_checkpoint, verify_integrity, write_checkpoint
-from mlcloud.embedded.locks import LockHolder, hold_lock
-from mlcloud.embedded.records import EngineError, Snapshot
-from mlcloud.embedded.secrets import Passphrase, PassphraseSecrets
+from mlcloud.embedded.errors import EngineError
+from mlcloud.embedded.state.checkpoint import (
+    CheckpointError,
+    read_checkpoint,
+    verify_integrity,
+    write_checkpoint,
+)
+from mlcloud.embedded.state.locks import LockHolder, hold_lock
+from mlcloud.embedded.state.records import Snapshot
+from mlcloud.embedded.state.secrets import Passphrase, PassphraseSecrets
 
 BACKEND_VARIABLE = "PULUMI_BACKEND_URL"
 LAYOUT_VERSION = 1
@@ -137,7 +143,7 @@ class StackState:
         return self.path.exists()
 
     def lock(self) -> AbstractContextManager[list[LockHolder]]:
-        """Hold the stack's lock in a ``with`` block; see :func:`mlcloud.embedded.locks.hold_lock`."""
+        """Hold the stack's lock in a ``with`` block; see :func:`mlcloud.embedded.state.locks.hold_lock`."""
         return hold_lock(self._lock_folder, self._stack)
 
     def read(self) -> Snapshot:

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
+from mlcloud.embedded.errors import EngineError, StoppedError
 from mlcloud.embedded.events import (
     Diagnostic,
     OnEvent,
@@ -15,14 +16,9 @@ from mlcloud.embedded.events import (
     ResourceFailed,
     ResourceStarted,
 )
-from mlcloud.embedded.instances import is_default_provider
-from mlcloud.embedded.records import EngineError, ResourceRecord
+from mlcloud.embedded.state.records import ResourceRecord, is_default_provider
 
 _PARTS_OF_REPLACEMENTS = frozenset({"delete-replaced", "discard-replaced", "remove-pending-replace"})
-
-
-class StoppedError(EngineError):
-    """Nothing more is begun: something failed, or the run was cancelled."""
 
 
 class Journal:

@@ -4,8 +4,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from mlcloud.embedded import values
 from mlcloud.embedded.events import Diagnostic, PropertyChange
+from mlcloud.embedded.properties import values
 
 ENGINE_NAME = "embedded"
 

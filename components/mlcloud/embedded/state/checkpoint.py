@@ -13,16 +13,10 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, cast
 
-from mlcloud.embedded.records import (
-    SECRET_SIGNATURE,
-    SIGNATURE_KEY,
-    EngineError,
-    PendingOperation,
-    Properties,
-    ResourceRecord,
-    Snapshot,
-)
-from mlcloud.embedded.secrets import PassphraseSecrets
+from mlcloud.embedded.errors import EngineError
+from mlcloud.embedded.properties.marks import SECRET_SIGNATURE, SIGNATURE_KEY, Properties
+from mlcloud.embedded.state.records import PendingOperation, ResourceRecord, Snapshot
+from mlcloud.embedded.state.secrets import PassphraseSecrets
 
 CHECKPOINT_VERSION = 3
 FLOAT_SIGNATURE = "8ad145fe-0d11-4827-bfd7-1abcbf086f5c"

@@ -10,16 +10,16 @@ from typing import Any
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import resource_pb2 as protocol
 
-from mlcloud.embedded import values
-from mlcloud.embedded.assets import with_hashes
-from mlcloud.embedded.clients import ProviderClient, ProviderError
-from mlcloud.embedded.deployment import Deployment
-from mlcloud.embedded.goals import STACK_TYPE, Alias, Goal
-from mlcloud.embedded.instances import PROVIDER_PREFIX, ProviderInstances, is_provider
-from mlcloud.embedded.ledger import Ledger, reference_urn
-from mlcloud.embedded.records import UNKNOWN, Properties
-
-ADVICE = "the embedded engine does not support that; run this stack with pulumi."
+from mlcloud.embedded.engine.deployment import Deployment
+from mlcloud.embedded.engine.instances import ProviderInstances
+from mlcloud.embedded.engine.ledger import Ledger
+from mlcloud.embedded.errors import ADVICE
+from mlcloud.embedded.program.goals import Alias, Goal
+from mlcloud.embedded.properties import values
+from mlcloud.embedded.properties.assets import with_hashes
+from mlcloud.embedded.properties.marks import UNKNOWN, Properties
+from mlcloud.embedded.providers.clients import ProviderClient, ProviderError
+from mlcloud.embedded.state.records import PROVIDER_PREFIX, STACK_TYPE, is_provider, reference_urn
 
 FEATURES = (
     protocol.RESOURCE_MONITOR_FEATURE_SECRETS,

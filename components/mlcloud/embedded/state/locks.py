@@ -23,7 +23,7 @@ from typing import IO, Any
 
 import psutil
 
-from mlcloud.embedded.records import EngineError
+from mlcloud.embedded.errors import EngineError
 
 ATTEMPTS = 8
 """How often two that write their files at the same moment step back and try again."""

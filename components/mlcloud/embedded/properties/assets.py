@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any, Protocol, cast
 from urllib.parse import urlsplit
 
-from mlcloud.embedded.records import SIGNATURE_KEY, EngineError, Properties
+from mlcloud.embedded.errors import EngineError
+from mlcloud.embedded.properties.marks import SIGNATURE_KEY, Properties
 
 ASSET_SIGNATURE = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE_SIGNATURE = "0def7320c3a5731c473e5ecbe6d01bc7"

@@ -5,24 +5,15 @@ import uuid
 from dataclasses import replace
 from typing import Any
 
-from mlcloud.embedded import values
-from mlcloud.embedded.clients import CheckFailure, Diff, Made, ProviderClient
-from mlcloud.embedded.ledger import Ledger, reference_urn
-from mlcloud.embedded.plugins import ProviderHost
-from mlcloud.embedded.records import UNKNOWN, EngineError, Properties, ResourceRecord, urn_type
+from mlcloud.embedded.engine.ledger import Ledger
+from mlcloud.embedded.errors import EngineError
+from mlcloud.embedded.properties import values
+from mlcloud.embedded.properties.marks import UNKNOWN, Properties
+from mlcloud.embedded.providers.clients import CheckFailure, Diff, Made, ProviderClient
+from mlcloud.embedded.providers.plugins import ProviderHost
+from mlcloud.embedded.state.records import PROVIDER_PREFIX, ResourceRecord, reference_urn, urn_type
 
-PROVIDER_PREFIX = "pulumi:providers:"
 _INTERNAL = "__internal"
-
-
-def is_provider(type_: str) -> bool:
-    """Whether a resource type is that of a provider instance."""
-    return type_.startswith(PROVIDER_PREFIX)
-
-
-def is_default_provider(record: ResourceRecord) -> bool:
-    """Whether the engine made the provider instance by itself: people are not told of it."""
-    return is_provider(record.type) and (record.name == "default" or record.name.startswith("default_"))
 
 
 class ProviderInstances:

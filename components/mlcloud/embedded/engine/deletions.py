@@ -3,11 +3,12 @@
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from mlcloud.embedded.decisions import Decider
+from mlcloud.embedded.engine.decisions import Decider
+from mlcloud.embedded.engine.journal import Journal
+from mlcloud.embedded.engine.ledger import Ledger
+from mlcloud.embedded.errors import StoppedError
 from mlcloud.embedded.events import Diagnostic
-from mlcloud.embedded.journal import Journal, StoppedError
-from mlcloud.embedded.ledger import Ledger, needs
-from mlcloud.embedded.records import ResourceRecord
+from mlcloud.embedded.state.records import ResourceRecord, needs
 
 PARALLEL = 32
 """How many operations may run at once; they wait for other machines, not for this one."""

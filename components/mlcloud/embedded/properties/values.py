@@ -6,8 +6,8 @@ from typing import Any, cast
 
 from google.protobuf import struct_pb2
 
-from mlcloud.embedded.assets import same_content
-from mlcloud.embedded.records import SECRET_SIGNATURE, SIGNATURE_KEY, UNKNOWN, Properties
+from mlcloud.embedded.properties.assets import same_content
+from mlcloud.embedded.properties.marks import SECRET_SIGNATURE, SIGNATURE_KEY, UNKNOWN, Properties
 
 RESOURCE_SIGNATURE = "5cf8f73096256a8f31e491e813e4eb8e"
 """The signature of a reference to another resource."""

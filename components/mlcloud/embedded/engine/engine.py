@@ -5,29 +5,31 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mlcloud.embedded import values
-from mlcloud.embedded.backend import ORGANIZATION, FileBackend, Update, backend_url
-from mlcloud.embedded.deployment import Deployment
+from mlcloud.embedded.engine.deployment import Deployment
+from mlcloud.embedded.engine.instances import ProviderInstances
+from mlcloud.embedded.engine.journal import Journal
+from mlcloud.embedded.engine.ledger import Ledger
+from mlcloud.embedded.engine.monitor import Monitor
+from mlcloud.embedded.engine.plan import Plan
+from mlcloud.embedded.errors import EngineError, StoppedError
 from mlcloud.embedded.events import Diagnostic, Event, OnEvent, Summary
-from mlcloud.embedded.instances import ProviderInstances
-from mlcloud.embedded.journal import Journal, StoppedError
-from mlcloud.embedded.ledger import Ledger
-from mlcloud.embedded.monitor import Monitor
-from mlcloud.embedded.outputs import exported
-from mlcloud.embedded.plan import Plan
-from mlcloud.embedded.plugins import EngineLog, ProviderHost
-from mlcloud.embedded.program import check_sdk_version, folder_program, run_program
-from mlcloud.embedded.project import Project
-from mlcloud.embedded.records import EngineError, Snapshot
-from mlcloud.embedded.secrets import Passphrase
+from mlcloud.embedded.program.runner import check_sdk_version, folder_program, run_program
+from mlcloud.embedded.project.outputs import exported
+from mlcloud.embedded.project.project import Project
+from mlcloud.embedded.project.target import Target
+from mlcloud.embedded.properties import values
+from mlcloud.embedded.providers.plugins import EngineLog, ProviderHost
+from mlcloud.embedded.state.backend import ORGANIZATION, FileBackend, Update, backend_url
+from mlcloud.embedded.state.records import Snapshot
+from mlcloud.embedded.state.secrets import Passphrase
 
 
 class State(Protocol):
-    """Where a stack's state lies; :class:`mlcloud.embedded.backend.StackState` is one."""
+    """Where a stack's state lies; :class:`mlcloud.embedded.state.backend.StackState` is one."""
 
     def exists(self) -> bool:
         """Whether the stack was made."""
@@ -48,24 +50,6 @@ class State(Protocol):
     def add_history(self, update: Update) -> None:
         """Keep what an update did."""
         ...
-
-
-@dataclass(frozen=True, kw_only=True)
-class Target:
-    """The stack that is worked on."""
-
-    project: str
-    stack: str
-    root: Path
-    """The folder of Pulumi.yaml."""
-    folder: Path
-    """The folder of the program."""
-    config: Mapping[str, str] = field(default_factory=dict[str, str])
-    secret_keys: frozenset[str] = frozenset()
-    raw_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """The config as the stack file has it, for the history: secrets are encrypted."""
-    plugins: Mapping[str, Path] = field(default_factory=dict[str, Path])
-    """Package to the folder of its local plugin."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,9 @@ import yaml
 from google.protobuf.empty_pb2 import Empty
 from pulumi.runtime.proto import engine_pb2
 
-from mlcloud.embedded.clients import (
+from mlcloud.embedded.errors import EngineError
+from mlcloud.embedded.events import Diagnostic, OnEvent, Progress
+from mlcloud.embedded.providers.clients import (
     STATUS_DETAILS,
     UNAVAILABLE,
     Call,
@@ -23,8 +25,6 @@ from mlcloud.embedded.clients import (
     ProviderError,
     in_process,
 )
-from mlcloud.embedded.events import Diagnostic, OnEvent, Progress
-from mlcloud.embedded.records import EngineError
 
 START_TIMEOUT_S = 60.0
 """How long a plugin may take to print its port: a cold start imports a cloud's SDK."""

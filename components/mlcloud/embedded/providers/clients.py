@@ -12,9 +12,11 @@ from google.protobuf.struct_pb2 import Struct
 from google.rpc.status_pb2 import Status
 from pulumi.runtime.proto import provider_pb2 as protocol
 
-from mlcloud.embedded import values
-from mlcloud.embedded.assets import with_content, without_content
-from mlcloud.embedded.records import EngineError, Properties, ResourceRecord, urn_name, urn_type
+from mlcloud.embedded.errors import EngineError
+from mlcloud.embedded.properties import values
+from mlcloud.embedded.properties.assets import with_content, without_content
+from mlcloud.embedded.properties.marks import Properties
+from mlcloud.embedded.state.records import ResourceRecord, urn_name, urn_type
 
 STATUS_DETAILS = "grpc-status-details-bin"
 UNIMPLEMENTED = 12

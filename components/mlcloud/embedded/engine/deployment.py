@@ -6,18 +6,20 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
 
-from mlcloud.embedded import values
-from mlcloud.embedded.changes import Decision, property_changes
-from mlcloud.embedded.clients import Diff, LostProviderError, Made
-from mlcloud.embedded.decisions import Decider
-from mlcloud.embedded.deletions import PARALLEL, Deleter, deletion_op
+from mlcloud.embedded.engine.changes import Decision, property_changes
+from mlcloud.embedded.engine.decisions import Decider
+from mlcloud.embedded.engine.deletions import PARALLEL, Deleter, deletion_op
+from mlcloud.embedded.engine.instances import ProviderInstances
+from mlcloud.embedded.engine.journal import Journal
+from mlcloud.embedded.engine.ledger import Ledger
+from mlcloud.embedded.engine.plan import PlannedResource
+from mlcloud.embedded.errors import EngineError, StoppedError
 from mlcloud.embedded.events import Diagnostic
-from mlcloud.embedded.goals import Goal, alias_urns, make_urn
-from mlcloud.embedded.instances import ProviderInstances, is_default_provider, is_provider
-from mlcloud.embedded.journal import Journal, StoppedError
-from mlcloud.embedded.ledger import Ledger, timestamp
-from mlcloud.embedded.plan import PlannedResource
-from mlcloud.embedded.records import EngineError, Properties, ResourceRecord
+from mlcloud.embedded.program.goals import Goal, alias_urns, make_urn
+from mlcloud.embedded.properties import values
+from mlcloud.embedded.properties.marks import Properties
+from mlcloud.embedded.providers.clients import Diff, LostProviderError, Made
+from mlcloud.embedded.state.records import ResourceRecord, is_default_provider, is_provider, timestamp
 
 
 class Deployment:

@@ -1,0 +1,1 @@
+"""The program: how it is run, and what it asks for."""

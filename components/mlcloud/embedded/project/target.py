@@ -1,0 +1,24 @@
+"""One stack of a project, ready to be run."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The stack that is worked on."""
+
+    project: str
+    stack: str
+    root: Path
+    """The folder of Pulumi.yaml."""
+    folder: Path
+    """The folder of the program."""
+    config: Mapping[str, str] = field(default_factory=dict[str, str])
+    secret_keys: frozenset[str] = frozenset()
+    raw_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """The config as the stack file has it, for the history: secrets are encrypted."""
+    plugins: Mapping[str, Path] = field(default_factory=dict[str, Path])
+    """Package to the folder of its local plugin."""

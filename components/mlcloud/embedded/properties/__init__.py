@@ -1,0 +1,1 @@
+"""Property values: what they are in memory, on the wire, and to people."""

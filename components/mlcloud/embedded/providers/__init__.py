@@ -1,0 +1,1 @@
+"""Provider plugins: their processes, and calls over the provider protocol."""

@@ -1,0 +1,1 @@
+"""Where a stack's state lies: Pulumi's file backend, its checkpoints, locks and secrets."""
