@@ -1,26 +1,12 @@
-"""What becomes of a resource and why: a provider's answers completed with the program's options, and told."""
+"""What differs: a provider's answers completed with the program's options, and told."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from mlcloud.embedded.events import PropertyChange
-from mlcloud.embedded.program.goals import Goal
 from mlcloud.embedded.properties import values
 from mlcloud.embedded.properties.marks import Properties
 from mlcloud.embedded.providers.clients import CheckFailure, Diff
 from mlcloud.embedded.state.records import ResourceRecord
-
-
-@dataclass(frozen=True, kw_only=True)
-class Decision:
-    """What a registered resource needs."""
-
-    op: str
-    """``same``, ``create``, ``update`` or ``replace``."""
-    new: ResourceRecord
-    old: ResourceRecord | None = None
-    changes: tuple[PropertyChange, ...] = ()
-    create_first: bool = False
-    """For a replacement: the old resource lives until everything else is done."""
 
 
 def describe_failures(failures: list[CheckFailure], inputs: Properties) -> str:
@@ -36,12 +22,12 @@ def describe_failures(failures: list[CheckFailure], inputs: Properties) -> str:
     return "\n".join(lines)
 
 
-def resolve_diff(diff: Diff, old: ResourceRecord, new: ResourceRecord, goal: Goal) -> Diff:
+def resolve_diff(diff: Diff, old: ResourceRecord, new: ResourceRecord) -> Diff:
     """Complete a provider's diff with ``replace_on_changes``; compare inputs where it leaves that open."""
     detailed, keys, changed = dict(diff.detailed), diff.keys, diff.changed
     if changed is None:
         wanted = new.inputs
-        for path in goal.ignore_changes:
+        for path in new.ignore_changes:
             wanted = values.restore(wanted, old.inputs, path)
         found = dict(values.differences(old.inputs, wanted))
         detailed = {path: (kind, False, True) for path, kind in found.items()}
@@ -51,7 +37,7 @@ def resolve_diff(diff: Diff, old: ResourceRecord, new: ResourceRecord, goal: Goa
         return replace(diff, changed=False)
 
     def forces(path: str) -> bool:
-        return any(values.covers(pattern, path) for pattern in goal.replace_on_changes)
+        return any(values.covers(pattern, path) for pattern in new.replace_on_changes)
 
     detailed = {
         path: (kind, forced or forces(path), is_input) for path, (kind, forced, is_input) in detailed.items()

@@ -3,11 +3,9 @@
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 
-from mlcloud.embedded.engine.decisions import Decider
 from mlcloud.embedded.engine.journal import Journal
-from mlcloud.embedded.engine.ledger import Ledger
+from mlcloud.embedded.engine.run import Run
 from mlcloud.embedded.errors import StoppedError
-from mlcloud.embedded.events import Diagnostic
 from mlcloud.embedded.state.records import ResourceRecord, needs
 
 PARALLEL = 32
@@ -17,10 +15,10 @@ PARALLEL = 32
 class Deleter:
     """Deletes resources and takes them from the state."""
 
-    def __init__(self, *, ledger: Ledger, decider: Decider, journal: Journal) -> None:
-        self._ledger = ledger
-        self._decider = decider
-        self._journal = journal
+    def __init__(self, run: Run) -> None:
+        self._ledger = run.ledger
+        self._instances = run.instances
+        self._journal = run.journal
 
     def delete_all(self, condemned: list[ResourceRecord]) -> None:
         """Delete resources of the state, independent ones at once; in a preview, tell of it.
@@ -65,10 +63,9 @@ class Deleter:
     def _end(self, record: ResourceRecord) -> None:
         if record.retain_on_delete:
             told = "left as it is (retain_on_delete); nothing manages it any more"
-            self._journal.emit(Diagnostic(severity="info", message=told, urn=record.urn))
-        elif not record.external and (manager := self._decider.manager(record)) is not None:
-            timeouts = record.extra.get("customTimeouts", {})
-            manager.delete(record, timeout_s=timeouts.get("delete", 0.0))
+            self._journal.say("info", told, record.urn)
+        elif not record.external and (manager := self._instances.manager(record)) is not None:
+            manager.delete(record)
 
 
 def deletion_op(record: ResourceRecord) -> str:

@@ -2,12 +2,12 @@
 
 import threading
 import time
-from collections.abc import Callable, Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from mlcloud.embedded.engine.deployment import Deployment
 from mlcloud.embedded.engine.instances import ProviderInstances
@@ -15,41 +15,18 @@ from mlcloud.embedded.engine.journal import Journal
 from mlcloud.embedded.engine.ledger import Ledger
 from mlcloud.embedded.engine.monitor import Monitor
 from mlcloud.embedded.engine.plan import Plan
+from mlcloud.embedded.engine.refreshing import refresh
+from mlcloud.embedded.engine.run import Run
 from mlcloud.embedded.errors import EngineError, StoppedError
-from mlcloud.embedded.events import Diagnostic, Event, OnEvent, Summary
+from mlcloud.embedded.events import Diagnostic, OnEvent, Summary
 from mlcloud.embedded.program.runner import check_sdk_version, folder_program, run_program
 from mlcloud.embedded.project.outputs import exported
 from mlcloud.embedded.project.project import Project
 from mlcloud.embedded.project.target import Target
 from mlcloud.embedded.properties import values
 from mlcloud.embedded.providers.plugins import EngineLog, ProviderHost
-from mlcloud.embedded.state.backend import ORGANIZATION, FileBackend, Update, backend_url
-from mlcloud.embedded.state.records import Snapshot
+from mlcloud.embedded.state.backend import FileBackend, StackState, Update, backend_url
 from mlcloud.embedded.state.secrets import Passphrase
-
-
-class State(Protocol):
-    """Where a stack's state lies; :class:`mlcloud.embedded.state.backend.StackState` is one."""
-
-    def exists(self) -> bool:
-        """Whether the stack was made."""
-        ...
-
-    def lock(self) -> AbstractContextManager[Any]:
-        """Keep everybody else from changing the stack."""
-        ...
-
-    def read(self) -> Snapshot:
-        """The state."""
-        ...
-
-    def write(self, snapshot: Snapshot) -> None:
-        """Replace the state, wholly or not at all."""
-        ...
-
-    def add_history(self, update: Update) -> None:
-        """Keep what an update did."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +50,7 @@ class Engine:
         *,
         target: Target,
         program: Callable[[], Any],
-        state: State,
+        state: StackState,
         providers: Mapping[str, Any] | None = None,
         on_event: OnEvent = lambda _event: None,
     ) -> None:
@@ -96,11 +73,8 @@ class Engine:
         self._state = state
         self._providers = providers or {}
         self._on_event = on_event
-        self._emitting = threading.RLock()
-        self._telling = threading.local()
         self._cancelled = threading.Event()
         self._running: tuple[Journal, ProviderHost] | None = None
-        self._diagnostics: list[Diagnostic] = []
 
     @classmethod
     def open(
@@ -126,19 +100,8 @@ class Engine:
             EngineError: when the stack, its config, or its state cannot be used.
         """
         passphrase = Passphrase(home=home)
-        config = project.config(stack, passphrase)
-        target = Target(
-            project=project.name,
-            stack=stack,
-            root=project.root,
-            folder=project.program_dir,
-            config=config.values,
-            secret_keys=frozenset(config.secret_keys),
-            raw_config=config.raw,
-            plugins={plugin.name: plugin.path for plugin in project.plugins},
-        )
         return cls(
-            target=target,
+            target=Target.open(project, stack, passphrase),
             program=folder_program(project.program_dir),
             state=FileBackend.open(backend_url(home), passphrase).stack(project.name, stack),
             providers=providers,
@@ -147,30 +110,30 @@ class Engine:
 
     def preview(self) -> Plan:
         """What :meth:`up` would do now; changes nothing."""
-        with self._run(preview=True) as run:
-            run.evaluate()
+        journal = Journal(self._on_event, preview=True)
+        deployment = self._perform(journal, self._evaluate)
         return Plan(
             project=self._target.project,
             stack=self._target.stack,
-            ok=not run.journal.failed,
-            resources=run.deployment.planned(),
-            summary=dict(run.journal.counts),
-            outputs=values.shown(run.monitor.stack_outputs or {}),
-            diagnostics=list(self._diagnostics),
-            duration_s=run.duration_s,
+            ok=not journal.failed,
+            resources=deployment.planned(),
+            summary=dict(journal.counts),
+            outputs=values.shown(deployment.exports or {}),
+            diagnostics=journal.diagnostics,
+            duration_s=journal.duration_s,
         )
 
     def up(self) -> Result:
         """Bring the stack to what the program asks for."""
-        return self._change("update", lambda run: run.evaluate())
+        return self._change("update", self._evaluate)
 
     def refresh(self) -> Result:
         """Look at every resource as it is, and take that into the state; the program is not run."""
-        return self._change("refresh", lambda run: run.deployment.refresh())
+        return self._change("refresh", lambda deployment: refresh(deployment.run))
 
     def destroy(self) -> Result:
         """Delete every resource of the stack; the program is not run."""
-        return self._change("destroy", lambda run: run.deployment.delete_leftovers())
+        return self._change("destroy", Deployment.delete_leftovers)
 
     def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """What the stack exported when it was last updated."""
@@ -188,151 +151,78 @@ class Engine:
             journal.cancelled = True
             threading.Thread(target=host.close if again else host.cancel, daemon=True).start()
 
-    def _emit(self, event: Event) -> None:
-        with self._emitting:
-            if isinstance(event, Diagnostic):
-                self._diagnostics.append(event)
-            self._telling.now = True
-            try:
-                self._on_event(event)
-            finally:
-                self._telling.now = False
-
-    def _change(self, kind: str, work: Callable[["_Run"], None]) -> Result:
+    def _change(self, kind: str, work: Callable[[Deployment], None]) -> Result:
         started_s = time.time()
+        journal = Journal(self._on_event, preview=False)
         with self._state.lock() as taken_over:
-            for holder in taken_over or ():
-                self._emit(
-                    Diagnostic(severity="warning", message=f"A run before this one was cut off: {holder}")
-                )
-            with self._run(preview=False) as run:
-                work(run)
-            summary = dict(sorted(run.journal.counts.items()))
-            ok = run.journal.ok
+            for holder in taken_over:
+                journal.say("warning", f"A run before this one was cut off: {holder}")
+            ledger = self._perform(journal, work).run.ledger
             update = Update(
                 kind=kind,
-                succeeded=ok,
+                succeeded=journal.ok,
                 start_time_s=started_s,
-                resource_changes=summary,
+                resource_changes=dict(sorted(journal.counts.items())),
                 config=dict(self._target.raw_config),
             )
             try:
                 self._state.add_history(update)
             except EngineError as error:
                 # What was done is done, and in the state.
-                self._emit(Diagnostic(severity="warning", message=str(error)))
+                journal.say("warning", str(error))
         return Result(
-            ok=ok,
-            summary=summary,
-            outputs=exported(run.snapshot, show_secrets=False),
-            duration_s=run.duration_s,
-            diagnostics=list(self._diagnostics),
+            ok=update.succeeded,
+            summary=update.resource_changes,
+            outputs=exported(ledger.snapshot, show_secrets=False),
+            duration_s=journal.duration_s,
+            diagnostics=journal.diagnostics,
         )
 
-    @contextmanager
-    def _run(self, *, preview: bool) -> Generator["_Run"]:
-        started = time.monotonic()
-        self._diagnostics.clear()
-        run = _Run(
-            target=self._target,
-            program=self._program,
-            providers=self._providers,
-            snapshot=deepcopy(self._state.read()),
-            write=None if preview else self._state.write,
-            emit=self._emit,
-            telling=self._telling,
+    def _perform(self, journal: Journal, work: Callable[[Deployment], None]) -> Deployment:
+        """Do the work of one run to its end, whatever becomes of it."""
+        target = self._target
+        host = ProviderHost(
+            in_process=self._providers, plugins=target.plugins, root=target.root, emit=journal.emit
         )
-        self._running = run.journal, run.host
-        run.journal.cancelled = self._cancelled.is_set()
+        ledger = Ledger(deepcopy(self._state.read()), None if journal.preview else self._state.write)
+        instances = ProviderInstances(host, ledger)
+        deployment = Deployment(Run(target=target, journal=journal, ledger=ledger, instances=instances))
+        self._running = journal, host
+        journal.cancelled = self._cancelled.is_set()
         try:
-            yield run
+            work(deployment)
         except StoppedError:
             pass
         except EngineError as error:
-            run.journal.fail(str(error))
+            journal.fail(str(error))
         except KeyboardInterrupt:
             self.cancel()
         finally:
-            run.host.close()
+            host.close()
             self._running = None
-            with suppress(StoppedError), run.journal.failing(""):
-                run.ledger.save()
-        if run.journal.cancelled:
-            self._emit(
-                Diagnostic(severity="error", message="The run was cancelled; what was done is in the state.")
-            )
-        run.duration_s = time.monotonic() - started
-        ok = run.journal.ok
-        self._emit(Summary(ok=ok, counts=dict(run.journal.counts), duration_s=run.duration_s))
+            with suppress(StoppedError), journal.failing(""):
+                ledger.save()
+        if journal.cancelled:
+            journal.say("error", "The run was cancelled; what was done is in the state.")
+        journal.emit(Summary(ok=journal.ok, counts=dict(journal.counts), duration_s=journal.duration_s))
+        return deployment
 
-
-class _Run:
-    """The parts of one run."""
-
-    def __init__(
-        self,
-        *,
-        target: Target,
-        program: Callable[[], Any],
-        providers: Mapping[str, Any],
-        snapshot: Snapshot,
-        write: Callable[[Snapshot], None] | None,
-        emit: OnEvent,
-        telling: threading.local,
-    ) -> None:
-        self.snapshot = snapshot
-        self.duration_s = 0.0
-        self._target = target
-        self._program = program
-        self._emit = emit
-        self._telling = telling
-        self.host = ProviderHost(in_process=providers, plugins=target.plugins, root=target.root, emit=emit)
-        self.ledger = Ledger(snapshot, write)
-        instances = ProviderInstances(self.host, self.ledger)
-        self.journal = Journal(emit=emit, preview=write is None)
-        self.deployment = Deployment(
-            project=target.project,
-            stack=target.stack,
-            ledger=self.ledger,
-            instances=instances,
-            journal=self.journal,
-        )
-        self.monitor = Monitor(
-            deployment=self.deployment,
-            instances=instances,
-            ledger=self.ledger,
-            config=target.config,
-            secret_keys=target.secret_keys,
-            folder=target.folder,
-        )
-
-    def evaluate(self) -> None:
+    def _evaluate(self, deployment: Deployment) -> None:
         """Run the program, then delete what it no longer asks for."""
-        for urn in self.ledger.interrupted:
+        run, journal = deployment.run, deployment.run.journal
+        for urn in run.ledger.interrupted:
             told = "A run was cut off while it was making this resource: whether it exists is not known."
-            self._emit(Diagnostic(severity="warning", message=told, urn=urn))
-        settings = {
-            "monitor": self.monitor,
-            "engine": EngineLog(self._emit),
-            "project": self._target.project,
-            "stack": self._target.stack,
-            "organization": ORGANIZATION,
-            "root_directory": str(self._target.root),
-            "dry_run": self.journal.preview,
-            "parallel": 1,
-        }
+            journal.say("warning", told, urn)
         problem = run_program(
             self._program,
-            folder=self._target.folder,
-            settings=settings,
-            config=self._target.config,
-            secret_keys=self._target.secret_keys,
-            on_line=lambda line: self._emit(Diagnostic(severity="info", message=line)),
-            telling=self._telling,
+            self._target,
+            monitor=Monitor(deployment),
+            log=EngineLog(journal.emit),
+            preview=journal.preview,
+            on_line=lambda line: journal.say("info", line),
+            is_telling=journal.is_telling,
         )
         if problem:
-            self.journal.fail(problem)
-        if not self.journal.ok:
-            return
-        self.deployment.set_outputs(self.monitor.stack_urn, self.monitor.stack_outputs or {})
-        self.deployment.delete_leftovers()
+            journal.fail(problem)
+        if journal.ok:
+            deployment.complete()

@@ -3,7 +3,6 @@
 import threading
 import uuid
 from dataclasses import replace
-from typing import Any
 
 from mlcloud.embedded.engine.ledger import Ledger
 from mlcloud.embedded.errors import EngineError
@@ -11,7 +10,13 @@ from mlcloud.embedded.properties import values
 from mlcloud.embedded.properties.marks import UNKNOWN, Properties
 from mlcloud.embedded.providers.clients import CheckFailure, Diff, Made, ProviderClient
 from mlcloud.embedded.providers.plugins import ProviderHost
-from mlcloud.embedded.state.records import PROVIDER_PREFIX, ResourceRecord, reference_urn, urn_type
+from mlcloud.embedded.state.records import (
+    PROVIDER_PREFIX,
+    ResourceRecord,
+    is_provider,
+    reference_urn,
+    urn_type,
+)
 
 _INTERNAL = "__internal"
 
@@ -32,31 +37,32 @@ class ProviderInstances:
             if reference in self._configured:
                 return self._configured[reference]
             for record in self._ledger.current():
-                if record.custom and f"{record.urn}::{record.id}" == reference:
+                if record.custom and record.reference == reference:
                     return self._configure(self._load(record.urn, needed_by), record, record.inputs)
         raise EngineError(f"{needed_by} refers to the provider {reference}, which is not in the state")
+
+    def manager(self, record: ResourceRecord) -> "ProviderClient | ProviderInstances | None":
+        """What makes, changes and ends a resource; ``None`` for a component."""
+        if not record.custom:
+            return None
+        return self if is_provider(record.type) else self.client(record.provider, needed_by=record.urn)
 
     def ensure_known(self, package: str, *, needed_by: str) -> None:
         """Refuse a package that has no provider here, in the name of what needs it."""
         self._host.ensure_known(package, needed_by=needed_by)
 
     def _load(self, urn: str, needed_by: str) -> ProviderClient:
-        return self._host.load(_package(urn), needed_by=needed_by)
+        return self._host.load(urn_type(urn).removeprefix(PROVIDER_PREFIX), needed_by=needed_by)
 
     def _configure(
         self, client: ProviderClient, record: ResourceRecord, inputs: Properties
     ) -> ProviderClient:
         client.configure(record.urn, record.id, _public(inputs))
-        self._configured[f"{record.urn}::{record.id}"] = client
+        self._configured[record.reference] = client
         return client
 
     def check(
-        self,
-        urn: str,
-        olds: Properties,
-        news: Properties,
-        *,
-        preview: bool,  # noqa: ARG002 - as other providers
+        self, urn: str, olds: Properties, news: Properties, **_options: bool
     ) -> tuple[Properties, list[CheckFailure]]:
         """Validate the configuration of a provider resource."""
         client = self._checked.get(urn) or self._load(urn, urn)
@@ -66,12 +72,13 @@ class ProviderInstances:
         kept = {key: news[key] for key in ("version", _INTERNAL) if key in news}
         return {**inputs, **kept}, failures
 
-    def diff(self, urn: str, old: ResourceRecord, news: Properties, ignore_changes: list[str]) -> Diff:  # noqa: ARG002
+    def diff(self, old: ResourceRecord, new: ResourceRecord) -> Diff:
         """Compare the configuration with the one in the state."""
-        client = self._checked.get(urn) or self.client(f"{urn}::{old.id}", needed_by=urn)
-        diff = client.diff_config(urn, _without_internal(old), _public(news))
+        client = self._checked.get(new.urn) or self.client(f"{new.urn}::{old.id}", needed_by=new.urn)
+        news = _public(new.inputs)
+        diff = client.diff_config(new.urn, _without_internal(old), news)
         if diff.changed is None:
-            return Diff(changed=values.plain(old.outputs) != values.plain(_public(news)))
+            return Diff(changed=values.plain(old.outputs) != values.plain(news))
         return diff
 
     def same(self, record: ResourceRecord, inputs: Properties) -> None:
@@ -79,31 +86,19 @@ class ProviderInstances:
         with self._lock:
             self._configure(self._checked.pop(record.urn), record, inputs)
 
-    def create(self, urn: str, inputs: Properties, *, timeout_s: float, preview: bool) -> Made:  # noqa: ARG002
+    def create(self, new: ResourceRecord, *, preview: bool) -> Made:
         """Configure a new instance."""
-        record = ResourceRecord(
-            urn=urn,
-            type=urn_type(urn),
-            custom=True,
-            id=UNKNOWN if preview else str(uuid.uuid4()),
-            inputs=inputs,
-        )
-        self.same(record, inputs)
-        return Made(id=record.id, outputs=_public(inputs))
+        return self._ready(new, UNKNOWN if preview else str(uuid.uuid4()))
 
-    def update(
-        self,
-        urn: str,
-        old: ResourceRecord,
-        news: Properties,
-        ignore_changes: list[str],  # noqa: ARG002 - as other providers
-        **options: Any,  # noqa: ARG002 - as other providers
-    ) -> Made:
+    def update(self, old: ResourceRecord, new: ResourceRecord, **_options: bool) -> Made:
         """Configure the instance anew."""
-        self.same(ResourceRecord(urn=urn, type=urn_type(urn), custom=True, id=old.id), news)
-        return Made(id=old.id, outputs=_public(news))
+        return self._ready(new, old.id)
 
-    def delete(self, record: ResourceRecord, *, timeout_s: float) -> None:
+    def _ready(self, new: ResourceRecord, provider_id: str) -> Made:
+        self.same(replace(new, id=provider_id), new.inputs)
+        return Made(id=provider_id, outputs=_public(new.inputs))
+
+    def delete(self, record: ResourceRecord) -> None:
         """Nothing: the instance ends with the run."""
 
     def replaced_by(self, old: str, new: str) -> bool:
@@ -116,7 +111,7 @@ class ProviderInstances:
         after = self._ledger.find(reference_urn(new))
         if before is None or after is None:
             return False
-        client = self.client(new, needed_by=reference_urn(new))
+        client = self.client(new, needed_by=after.urn)
         return client.known and bool(
             client.diff_config(after.urn, _without_internal(before), _public(after.inputs)).replaces
         )
@@ -128,7 +123,3 @@ def _public(inputs: Properties) -> Properties:
 
 def _without_internal(record: ResourceRecord) -> ResourceRecord:
     return replace(record, inputs=_public(record.inputs))
-
-
-def _package(urn: str) -> str:
-    return urn_type(urn).removeprefix(PROVIDER_PREFIX)

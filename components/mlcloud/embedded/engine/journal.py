@@ -10,6 +10,7 @@ from typing import Any
 from mlcloud.embedded.errors import EngineError, StoppedError
 from mlcloud.embedded.events import (
     Diagnostic,
+    Event,
     OnEvent,
     PropertyChange,
     ResourceEnded,
@@ -24,13 +25,40 @@ _PARTS_OF_REPLACEMENTS = frozenset({"delete-replaced", "discard-replaced", "remo
 class Journal:
     """The course of one run. Every method may be called from any thread."""
 
-    def __init__(self, *, emit: OnEvent, preview: bool) -> None:
-        self.emit = emit
+    def __init__(self, on_event: OnEvent, *, preview: bool) -> None:
         self.preview = preview
         self.counts: Counter[str] = Counter()
+        self.diagnostics: list[Diagnostic] = []
         self.failed = False
         self.cancelled = False
-        self._counting = threading.Lock()
+        self._on_event = on_event
+        self._began = time.monotonic()
+        self._emitting = threading.RLock()
+        self._telling = threading.local()
+
+    def emit(self, event: Event) -> None:
+        """Tell of something, one event at a time."""
+        with self._emitting:
+            if isinstance(event, Diagnostic):
+                self.diagnostics.append(event)
+            self._telling.now = True
+            try:
+                self._on_event(event)
+            finally:
+                self._telling.now = False
+
+    def say(self, severity: str, message: str, urn: str = "") -> None:
+        """Tell people something that stays; see :class:`Diagnostic`."""
+        self.emit(Diagnostic(severity=severity, message=message, urn=urn))
+
+    def is_telling(self) -> bool:
+        """Whether this thread is telling of something just now."""
+        return getattr(self._telling, "now", False)
+
+    @property
+    def duration_s(self) -> float:
+        """How long the run has taken so far."""
+        return time.monotonic() - self._began
 
     @property
     def stopped(self) -> bool:
@@ -50,7 +78,7 @@ class Journal:
     def fail(self, message: str, urn: str = "") -> StoppedError:
         """Note and tell a failure; the exception is for the caller to raise."""
         self.failed = True
-        self.emit(Diagnostic(severity="error", message=message, urn=urn))
+        self.say("error", message, urn)
         return StoppedError(message)
 
     @contextmanager
@@ -98,5 +126,5 @@ class Journal:
     def count(self, op: str, record: ResourceRecord) -> None:
         """Count an operation. The deletion that ends a replacement is part of that replacement."""
         if not is_default_provider(record) and op not in _PARTS_OF_REPLACEMENTS:
-            with self._counting:
+            with self._emitting:
                 self.counts[op] += 1

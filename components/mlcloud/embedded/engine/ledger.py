@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 
+from mlcloud.embedded.properties.marks import Properties
 from mlcloud.embedded.state.records import PendingOperation, ResourceRecord, Snapshot, reference_urn
 
 Write = Callable[[Snapshot], None]
@@ -14,7 +15,7 @@ class Ledger:
     def __init__(self, snapshot: Snapshot, write: Write | None) -> None:
         self._lock = threading.RLock()
         self._write = write
-        self._snapshot = snapshot
+        self.snapshot = snapshot
         self._news: list[ResourceRecord] = []
         self._base = list(snapshot.resources)
         # What was being made when a run was cut off stays on record until it is in the state again.
@@ -87,11 +88,13 @@ class Ledger:
             for record in self._base:
                 _follow(record, lambda urn: urn if urn in existing else "")
 
-    def change(self, change: Callable[[], None]) -> None:
-        """Change records while nobody writes them."""
+    def set_outputs(self, urn: str, outputs: Properties) -> None:
+        """The resource that this run registered has other outputs now."""
         with self._lock:
-            change()
-            self._unsaved = True
+            record = self.find(urn)
+            if record is not None and record.outputs != outputs:
+                record.outputs = outputs
+                self._unsaved = True
 
     def rename(self, old: ResourceRecord, urn: str, type_: str) -> None:
         """Follow an alias: the resource, and what refers to it, bear the new URN from now on."""
@@ -112,10 +115,10 @@ class Ledger:
                 self._save()
 
     def _save(self) -> None:
-        self._snapshot.resources = [*self._news, *self._base]
-        self._snapshot.pending_operations = list(self._pending)
+        self.snapshot.resources = [*self._news, *self._base]
+        self.snapshot.pending_operations = list(self._pending)
         if self._write is not None:
-            self._write(self._snapshot)
+            self._write(self.snapshot)
         self._unsaved = False
 
 

@@ -6,8 +6,21 @@ from typing import Any
 
 from mlcloud.embedded.events import Diagnostic, PropertyChange
 from mlcloud.embedded.properties import values
+from mlcloud.embedded.state.records import ResourceRecord
 
 ENGINE_NAME = "embedded"
+_OF_RECORD = (
+    "urn",
+    "type",
+    "name",
+    "custom",
+    "parent",
+    "provider",
+    "dependencies",
+    "protect",
+    "retain_on_delete",
+    "ignore_changes",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +49,23 @@ class PlannedResource:
     """Every URN under which the resource would be found again."""
     changes: tuple[PropertyChange, ...] = ()
     """What differs and why; not part of the JSON."""
+
+    @classmethod
+    def of(cls, record: ResourceRecord, op: str, **more: Any) -> "PlannedResource":
+        """What a run decided about a resource.
+
+        Args:
+            record: The resource as the run left it.
+            op: The operation, see :class:`mlcloud.embedded.events.ResourceEvent`.
+            more: What the record does not have: ``version``, ``aliases`` and so on.
+        """
+        return cls(
+            **{name: getattr(record, name) for name in _OF_RECORD},
+            op=op,
+            inputs=values.shown(record.inputs),
+            outputs=values.shown(record.outputs),
+            **more,
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """The record as the contract has it."""

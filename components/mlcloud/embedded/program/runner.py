@@ -10,7 +10,7 @@ import runpy
 import sys
 import threading
 import traceback
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
@@ -23,6 +23,8 @@ from pulumi.runtime.config import set_all_config
 from pulumi.runtime.settings import ROOT, Settings
 
 from mlcloud.embedded.errors import ADVICE, EngineError, StoppedError
+from mlcloud.embedded.project.target import Target
+from mlcloud.embedded.state.backend import ORGANIZATION
 
 TESTED_SDK = ("3.272", "3.273")
 """The range of Pulumi SDK versions that the engine was tested with; the upper end is outside."""
@@ -66,13 +68,13 @@ def folder_program(folder: Path) -> Callable[[], None]:
 
 def run_program(
     program: Callable[[], Any],
+    target: Target,
     *,
-    folder: Path,
-    settings: Mapping[str, Any],
-    config: Mapping[str, str],
-    secret_keys: frozenset[str],
+    monitor: Any,
+    log: Any,
+    preview: bool,
     on_line: Callable[[str], None],
-    telling: threading.local,
+    is_telling: Callable[[], bool],
 ) -> str:
     """Run a program to its end, and return what went wrong: empty when nothing did, or the engine stopped it.
 
@@ -80,18 +82,29 @@ def run_program(
 
     Args:
         program: The program's function.
-        folder: The program's folder: its current directory while it runs.
-        settings: Arguments of the SDK's ``Settings``.
-        config: The stack's config, ``namespace:key`` to text.
-        secret_keys: The keys of it that are secret.
+        target: The stack; its folder is the current directory while the program runs.
+        monitor: Answers the SDK: the methods of the ResourceMonitor protocol.
+        log: Takes what the program logs: the methods of the Engine protocol.
+        preview: Whether the program is told that nothing is changed.
         on_line: Takes a line that the program printed.
-        telling: Has ``now`` true in a thread that shows an event: what that prints is not the program's.
+        is_telling: Whether this thread shows an event: what it prints is not the program's.
     """
 
     def start() -> str:
         ROOT.set(None)
-        configure(Settings(**settings))
-        set_all_config(dict(config), list(secret_keys))
+        configure(
+            Settings(
+                monitor=monitor,
+                engine=log,
+                project=target.project,
+                stack=target.stack,
+                organization=ORGANIZATION,
+                root_directory=str(target.root),
+                dry_run=preview,
+                parallel=1,
+            )
+        )
+        set_all_config(dict(target.config), list(target.secret_keys))
         try:
             _run_loop(program)
         except SystemExit as error:
@@ -99,13 +112,13 @@ def run_program(
                 return str(error.code)
             return f"The program ended with the exit code {error.code}." if error.code else ""
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - all that is raised is told
-            return _describe(error, folder)
+            return _describe(error, target.folder)
         return ""
 
     with (
         _ONE_AT_A_TIME,
-        _program_surroundings(folder),
-        _Lines(on_line, telling, sys.stdout) as lines,
+        _program_surroundings(target.folder),
+        _Lines(on_line, is_telling, sys.stdout) as lines,
         contextlib.redirect_stdout(lines),
     ):
         return contextvars.copy_context().run(start)
@@ -156,17 +169,19 @@ def _is_program_file(source: str, folder: Path) -> bool:
 class _Lines(io.TextIOBase):
     """Standard output while a program runs: whole lines become events."""
 
-    def __init__(self, on_line: Callable[[str], None], telling: threading.local, original: TextIO) -> None:
+    def __init__(
+        self, on_line: Callable[[str], None], is_telling: Callable[[], bool], original: TextIO
+    ) -> None:
         self._on_line = on_line
         self._original = original
-        self._telling = telling
+        self._is_telling = is_telling
         self._rest = ""
 
     def writable(self) -> bool:
         return True
 
     def write(self, text: str) -> int:
-        if getattr(self._telling, "now", False):
+        if self._is_telling():
             return self._original.write(text)
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:

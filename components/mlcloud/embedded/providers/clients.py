@@ -237,62 +237,53 @@ class ProviderClient:
         """An answer; a provider that knows no secrets is taken to have kept each under the same name."""
         return answer if self._secrets else values.mark_secrets(answer, given)
 
-    def diff(self, urn: str, old: ResourceRecord, news: Properties, ignore_changes: list[str]) -> Diff:
-        """Compare a resource with the inputs that are wanted now."""
+    def diff(self, old: ResourceRecord, new: ResourceRecord) -> Diff:
+        """Compare a resource with the one that is wanted now."""
         if not self.known:
             return Diff(changed=True)
         request = protocol.DiffRequest(
             id=old.id,
-            **_identity(urn),
+            **_identity(new.urn),
             olds=self._told(old.outputs),
             old_inputs=self._told(old.inputs),
-            news=self._told(news),
-            ignoreChanges=ignore_changes,
+            news=self._told(new.inputs),
+            ignoreChanges=new.ignore_changes,
         )
         return _diff(self._call("Diff", request))
 
-    def create(self, urn: str, inputs: Properties, *, timeout_s: float, preview: bool) -> Made:
+    def create(self, new: ResourceRecord, *, preview: bool) -> Made:
         """Make the resource, or say what is known of it beforehand."""
         if preview and not (self.known and self._previews):
-            return Made(id="", outputs=inputs if self.known else {})
+            return Made(id="", outputs=new.inputs if self.known else {})
         request = protocol.CreateRequest(
-            **_identity(urn),
-            properties=self._struct(inputs),
-            timeout=timeout_s,
+            **_identity(new.urn),
+            properties=self._struct(new.inputs),
+            timeout=new.timeout_s("create"),
             preview=preview,
         )
         answer, init_errors = self._answer("Create", request)
         if not answer.id and not preview:
             told = "\n".join(init_errors)
             raise ProviderError(told or "the provider returned no id for the resource that it made")
-        outputs = self._marked(values.from_struct(answer.properties), inputs)
+        outputs = self._marked(values.from_struct(answer.properties), new.inputs)
         return Made(id=answer.id, outputs=outputs, init_errors=init_errors)
 
-    def update(
-        self,
-        urn: str,
-        old: ResourceRecord,
-        news: Properties,
-        ignore_changes: list[str],
-        *,
-        timeout_s: float,
-        preview: bool,
-    ) -> Made:
+    def update(self, old: ResourceRecord, new: ResourceRecord, *, preview: bool) -> Made:
         """Change the resource in place."""
         if preview and not (self.known and self._previews):
-            return Made(id=old.id, outputs=news if self.known else {})
+            return Made(id=old.id, outputs=new.inputs if self.known else {})
         request = protocol.UpdateRequest(
             id=old.id,
-            **_identity(urn),
+            **_identity(new.urn),
             olds=self._told(old.outputs),
             old_inputs=self._told(old.inputs),
-            news=self._struct(news),
-            ignoreChanges=ignore_changes,
-            timeout=timeout_s,
+            news=self._struct(new.inputs),
+            ignoreChanges=new.ignore_changes,
+            timeout=new.timeout_s("update"),
             preview=preview,
         )
         answer, init_errors = self._answer("Update", request)
-        outputs = self._marked(values.from_struct(answer.properties), news)
+        outputs = self._marked(values.from_struct(answer.properties), new.inputs)
         return Made(id=old.id, outputs=outputs, init_errors=init_errors)
 
     def _answer(self, method: str, request: Any) -> tuple[Any, tuple[str, ...]]:
@@ -305,7 +296,7 @@ class ProviderClient:
                 raise
             return failure, tuple(failure.reasons) or (str(error),)
 
-    def delete(self, record: ResourceRecord, *, timeout_s: float) -> None:
+    def delete(self, record: ResourceRecord) -> None:
         """End the resource."""
         self._call(
             "Delete",
@@ -314,7 +305,7 @@ class ProviderClient:
                 **_identity(record.urn),
                 properties=self._told(record.outputs),
                 old_inputs=self._told(record.inputs),
-                timeout=timeout_s,
+                timeout=record.timeout_s("delete"),
             ),
         )
 

@@ -49,12 +49,26 @@ class ResourceRecord:
     """RFC 3339 in UTC; empty for components."""
     modified: str = ""
     extra: dict[str, Any] = field(default_factory=dict[str, Any])
-    """Fields of the checkpoint that this engine does not read; written back as they were."""
+    """The other fields of the checkpoint, by Pulumi's names; written back as they were."""
 
     @property
     def name(self) -> str:
         """The name that the program gave."""
         return urn_name(self.urn)
+
+    @property
+    def reference(self) -> str:
+        """``<urn>::<id>``: how others name it when it is a provider instance."""
+        return f"{self.urn}::{self.id}"
+
+    @property
+    def replace_on_changes(self) -> list[str]:
+        """The property paths whose changes force a replacement."""
+        return self.extra.get("replaceOnChanges", [])
+
+    def timeout_s(self, operation: str) -> float:
+        """How long ``create``, ``update`` or ``delete`` may take; 0 leaves it to the provider."""
+        return self.extra.get("customTimeouts", {}).get(operation, 0.0)
 
 
 @dataclass(kw_only=True)
