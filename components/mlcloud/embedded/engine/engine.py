@@ -10,9 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mlcloud.embedded.engine.deployment import Deployment
-from mlcloud.embedded.engine.instances import ProviderInstances
 from mlcloud.embedded.engine.journal import Journal
-from mlcloud.embedded.engine.ledger import Ledger
 from mlcloud.embedded.engine.monitor import Monitor
 from mlcloud.embedded.engine.plan import Plan
 from mlcloud.embedded.engine.refreshing import refresh
@@ -24,8 +22,10 @@ from mlcloud.embedded.project.outputs import exported
 from mlcloud.embedded.project.project import Project
 from mlcloud.embedded.project.target import Target
 from mlcloud.embedded.properties import values
+from mlcloud.embedded.providers.instances import ProviderInstances
 from mlcloud.embedded.providers.plugins import EngineLog, ProviderHost
 from mlcloud.embedded.state.backend import FileBackend, StackState, Update, backend_url
+from mlcloud.embedded.state.ledger import Ledger
 from mlcloud.embedded.state.secrets import Passphrase
 
 

@@ -56,12 +56,8 @@ class Monitor:
             project=self._run.target.project,
             stack=self._run.target.stack,
             dryRun=self._run.journal.preview,
-            supportedFeatures=FEATURES.values(),
+            supportedFeatures=FEATURES,
         )
-
-    def SupportsFeature(self, request: Any) -> protocol.SupportsFeatureResponse:
-        """The same, feature by feature."""
-        return protocol.SupportsFeatureResponse(hasSupport=request.id in FEATURES)
 
     def SignalAndWaitForShutdown(self, request: Any) -> Empty:  # noqa: ARG002 - the protocol's signature
         """The program has ended well."""

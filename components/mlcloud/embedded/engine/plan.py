@@ -1,7 +1,7 @@
 """What a run would do, as plain records: the contract of ``mlcloud preview --json``."""
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from mlcloud.embedded.events import Diagnostic, PropertyChange
@@ -9,18 +9,6 @@ from mlcloud.embedded.properties import values
 from mlcloud.embedded.state.records import ResourceRecord
 
 ENGINE_NAME = "embedded"
-_OF_RECORD = (
-    "urn",
-    "type",
-    "name",
-    "custom",
-    "parent",
-    "provider",
-    "dependencies",
-    "protect",
-    "retain_on_delete",
-    "ignore_changes",
-)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,13 +47,11 @@ class PlannedResource:
             op: The operation, see :class:`mlcloud.embedded.events.ResourceEvent`.
             more: What the record does not have: ``version``, ``aliases`` and so on.
         """
-        return cls(
-            **{name: getattr(record, name) for name in _OF_RECORD},
-            op=op,
-            inputs=values.shown(record.inputs),
-            outputs=values.shown(record.outputs),
-            **more,
-        )
+        shared = {item.name for item in fields(cls)} & {item.name for item in fields(record)}
+        about = {name: getattr(record, name) for name in shared}
+        for name in ("inputs", "outputs"):
+            about[name] = values.shown(about[name])
+        return cls(**about, name=record.name, op=op, **more)
 
     def to_dict(self) -> dict[str, Any]:
         """The record as the contract has it."""

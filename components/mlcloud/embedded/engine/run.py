@@ -2,10 +2,10 @@
 
 from dataclasses import dataclass
 
-from mlcloud.embedded.engine.instances import ProviderInstances
 from mlcloud.embedded.engine.journal import Journal
-from mlcloud.embedded.engine.ledger import Ledger
 from mlcloud.embedded.project.target import Target
+from mlcloud.embedded.providers.instances import ProviderInstances
+from mlcloud.embedded.state.ledger import Ledger
 
 
 @dataclass(frozen=True, kw_only=True)

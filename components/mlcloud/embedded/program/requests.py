@@ -11,12 +11,12 @@ from mlcloud.embedded.properties import values
 from mlcloud.embedded.properties.marks import Properties
 from mlcloud.embedded.state.records import PROVIDER_PREFIX, ResourceRecord, is_provider
 
-FEATURES = {
-    "secrets": protocol.RESOURCE_MONITOR_FEATURE_SECRETS,
-    "resourceReferences": protocol.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
-    "aliasSpecs": protocol.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS,
-}
-"""What the SDK may send: its two names of each."""
+FEATURES = (
+    protocol.RESOURCE_MONITOR_FEATURE_SECRETS,
+    protocol.RESOURCE_MONITOR_FEATURE_RESOURCE_REFERENCES,
+    protocol.RESOURCE_MONITOR_FEATURE_ALIAS_SPECS,
+)
+"""What the SDK may send."""
 
 UNSUPPORTED_OPTIONS = {
     "importId": "import_",

@@ -4,12 +4,12 @@ import threading
 import uuid
 from dataclasses import replace
 
-from mlcloud.embedded.engine.ledger import Ledger
 from mlcloud.embedded.errors import EngineError
 from mlcloud.embedded.properties import values
 from mlcloud.embedded.properties.marks import UNKNOWN, Properties
 from mlcloud.embedded.providers.clients import CheckFailure, Diff, Made, ProviderClient
 from mlcloud.embedded.providers.plugins import ProviderHost
+from mlcloud.embedded.state.ledger import Ledger
 from mlcloud.embedded.state.records import (
     PROVIDER_PREFIX,
     ResourceRecord,
