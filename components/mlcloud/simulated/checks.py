@@ -7,6 +7,7 @@ from typing import Any, cast
 from mlcloud.core.errors import nearest
 from mlcloud.embedded.properties import assets, values
 from mlcloud.embedded.properties.marks import UNKNOWN, Properties
+from mlcloud.embedded.properties.trees import signature
 from mlcloud.provider.fields import member_path
 from mlcloud.simulated.declarations import Member, Shape, members_of
 
@@ -96,10 +97,10 @@ def _shape_problems(fitting: Shape, value: Any, path: str) -> Iterator[InputProb
 
 def _fits(shape: Shape, value: Any) -> bool:
     if shape.kind == "asset":
-        return values.signature(value) in assets.SIGNATURES
+        return signature(value) in assets.SIGNATURES
     if isinstance(value, bool) and shape.kind in ("integer", "number"):
         return False
-    return isinstance(value, _PYTHON[shape.kind]) and (shape.kind == "any" or values.signature(value) is None)
+    return isinstance(value, _PYTHON[shape.kind]) and (shape.kind == "any" or signature(value) is None)
 
 
 def _described(value: Any) -> str:

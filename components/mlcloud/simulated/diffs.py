@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from mlcloud.embedded.properties import values
 from mlcloud.embedded.properties.marks import UNKNOWN, Properties
+from mlcloud.embedded.properties.trees import MISSING
 from mlcloud.provider.protocol import provider_pb2
 
 
@@ -54,7 +55,7 @@ def _touches(pattern: str, path: str, olds: Properties, news: Properties) -> boo
     # The whole came, went, or is not known yet: what is inside it went with it.
     before, after = values.get_path(olds, pattern), values.get_path(news, pattern)
     whole = values.get_path(news, path)
-    return whole == UNKNOWN or before is not values.MISSING or after is not values.MISSING
+    return whole == UNKNOWN or before is not MISSING or after is not MISSING
 
 
 def _without_internals(properties: Properties) -> Properties:

@@ -6,6 +6,7 @@ from typing import Any, cast
 from mlcloud.embedded.properties import values
 from mlcloud.embedded.properties.assets import without_content
 from mlcloud.embedded.properties.marks import Properties
+from mlcloud.embedded.properties.trees import MISSING
 from mlcloud.simulated.cloud import Cloud, Facts, Templates
 from mlcloud.simulated.declarations import Declaration, Member
 
@@ -86,6 +87,6 @@ def seed_of(cloud: Cloud, token: str, urn: str, given: Properties) -> str:
     for path in (*cloud.replaces(token), *cloud.content.get(token, ())):
         if "*" not in path:
             value = values.get_path(given, path)
-            parts.append("" if value is values.MISSING else repr(values.plain(without_content(value))))
+            parts.append("" if value is MISSING else repr(values.plain(without_content(value))))
     parts.append(cloud.inner_identity(token, given)[1])
     return "\0".join(parts)

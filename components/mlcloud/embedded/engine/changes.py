@@ -5,6 +5,7 @@ from dataclasses import replace
 from mlcloud.embedded.events import PropertyChange
 from mlcloud.embedded.properties import values
 from mlcloud.embedded.properties.marks import Properties
+from mlcloud.embedded.properties.trees import MISSING
 from mlcloud.embedded.providers.clients import CheckFailure, Diff
 from mlcloud.embedded.state.records import ResourceRecord
 
@@ -17,7 +18,7 @@ def describe_failures(failures: list[CheckFailure], inputs: Properties) -> str:
             lines.append(failure.reason)
             continue
         value = values.get_path(inputs, failure.property)
-        told = "" if value is values.MISSING else f" (it is {values.shown(value)!r})"
+        told = "" if value is MISSING else f" (it is {values.shown(value)!r})"
         lines.append(f"{failure.property}: {failure.reason}{told}")
     return "\n".join(lines)
 
@@ -71,8 +72,8 @@ def property_changes(diff: Diff, old: ResourceRecord, new: ResourceRecord) -> tu
                 path=path,
                 kind=kind,
                 forces_replacement=forced_here,
-                old=None if before is values.MISSING else values.shown(before),
-                new=None if after is values.MISSING else values.shown(after),
+                old=None if before is MISSING else values.shown(before),
+                new=None if after is MISSING else values.shown(after),
             )
         )
     return tuple(changes)

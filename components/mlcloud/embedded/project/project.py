@@ -16,6 +16,7 @@ from typing import Any, ClassVar, cast
 import yaml
 
 from mlcloud.embedded.errors import EngineError
+from mlcloud.embedded.properties.trees import MISSING, rebuild, walk
 from mlcloud.embedded.state.secrets import Passphrase, PassphraseSecrets
 
 PROJECT_FILE = "Pulumi.yaml"
@@ -223,24 +224,11 @@ def _is_secret(value: Any) -> bool:
 
 
 def _holds_secret(value: Any) -> bool:
-    if isinstance(value, list):
-        return any(_holds_secret(item) for item in cast(list[Any], value))
-    if isinstance(value, dict):
-        return _is_secret(cast(Any, value)) or any(
-            _holds_secret(item) for item in cast(dict[str, Any], value).values()
-        )
-    return False
+    return any(_is_secret(item) for item in walk(value))
 
 
 def _reveal(value: Any, decrypt: Callable[[str], str]) -> Any:
-    if isinstance(value, list):
-        return [_reveal(item, decrypt) for item in cast(list[Any], value)]
-    if isinstance(value, dict):
-        fields = cast(dict[str, Any], value)
-        if _is_secret(fields):
-            return decrypt(fields["secure"])
-        return {key: _reveal(item, decrypt) for key, item in fields.items()}
-    return value
+    return rebuild(value, lambda item: decrypt(item["secure"]) if _is_secret(item) else MISSING)
 
 
 def _as_text(value: Any) -> str:

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from mlcloud.embedded.errors import EngineError
 from mlcloud.embedded.properties.marks import SIGNATURE_KEY, Properties
+from mlcloud.embedded.properties.trees import MISSING, rebuild, signature
 
 ASSET_SIGNATURE = "c44067f5952c0a294b673a41bacd8c17"
 ARCHIVE_SIGNATURE = "0def7320c3a5731c473e5ecbe6d01bc7"
@@ -48,26 +49,24 @@ def with_hashes(value: Any, folder: Path) -> Any:
     Raises:
         EngineError: when the content cannot be read, or lies on another machine.
     """
-    if isinstance(value, list):
-        return [with_hashes(item, folder) for item in cast("list[Any]", value)]
-    if not isinstance(value, dict):
-        return value
-    given = cast("Properties", value)
-    if given.get(SIGNATURE_KEY) not in SIGNATURES:
-        return {key: with_hashes(item, folder) for key, item in given.items()}
-    return given if given.get(HASH) else {**given, HASH: _hash(given, folder)}
+
+    def hashed(item: Any) -> Any:
+        if signature(item) not in SIGNATURES:
+            return MISSING
+        return item if item.get(HASH) else {**item, HASH: _hash(item, folder)}
+
+    return rebuild(value, hashed)
 
 
 def without_content(value: Any) -> Any:
     """A copy in which assets and archives are their hashes alone, as providers are told of earlier ones."""
-    if isinstance(value, list):
-        return [without_content(item) for item in cast("list[Any]", value)]
-    if not isinstance(value, dict):
-        return value
-    given = cast("Properties", value)
-    if given.get(SIGNATURE_KEY) in SIGNATURES:
-        return {key: given[key] for key in (SIGNATURE_KEY, HASH) if key in given}
-    return {key: without_content(item) for key, item in given.items()}
+
+    def hash_alone(item: Any) -> Any:
+        if signature(item) not in SIGNATURES:
+            return MISSING
+        return {key: item[key] for key in (SIGNATURE_KEY, HASH) if key in item}
+
+    return rebuild(value, hash_alone)
 
 
 def with_content(value: Any, known: Any) -> Any:

@@ -1,22 +1,20 @@
 """Property values: between the wire and plain Python, secrets, unknowns, paths, and what differs."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from google.protobuf import struct_pb2
 
 from mlcloud.embedded.properties.assets import same_content
 from mlcloud.embedded.properties.marks import SECRET_SIGNATURE, SIGNATURE_KEY, UNKNOWN, Properties
+from mlcloud.embedded.properties.trees import MISSING, rebuild, signature, walk
 
 RESOURCE_SIGNATURE = "5cf8f73096256a8f31e491e813e4eb8e"
 """The signature of a reference to another resource."""
 
 SECRET_TEXT = "[secret]"  # noqa: S105 - what is shown instead of a secret
 UNKNOWN_TEXT = "[unknown]"
-
-MISSING: Any = object()
-"""Stands for 'there is no such property', where ``None`` is a value."""
 
 _PATH_PART = re.compile(r'\.?([^.\[\]"]+)|\[(\d+|\*)\]|\["((?:[^"\\]|\\.)*)"\]')
 _MAX_EXACT_INTEGER = 2**53
@@ -46,11 +44,6 @@ def to_struct(properties: Mapping[str, Any]) -> struct_pb2.Struct:
     return struct
 
 
-def signature(value: Any) -> Any:
-    """The signature of a special value; ``None`` for an ordinary one."""
-    return cast("Properties", value).get(SIGNATURE_KEY) if isinstance(value, dict) else None
-
-
 def is_secret(value: Any) -> bool:
     """Whether the value itself is marked as a secret."""
     return signature(value) == SECRET_SIGNATURE
@@ -59,17 +52,6 @@ def is_secret(value: Any) -> bool:
 def make_secret(value: Any) -> Any:
     """The value, marked as a secret; secrets inside it are opened, for one mark covers all."""
     return {SIGNATURE_KEY: SECRET_SIGNATURE, "value": plain(value)}
-
-
-def walk(value: Any) -> Iterator[Any]:
-    """The value and every value inside it."""
-    yield value
-    if isinstance(value, dict):
-        for item in cast("Properties", value).values():
-            yield from walk(item)
-    elif isinstance(value, list):
-        for item in cast("list[Any]", value):
-            yield from walk(item)
 
 
 def has_unknown(value: Any) -> bool:
@@ -82,21 +64,9 @@ def has_secret(value: Any) -> bool:
     return any(is_secret(item) for item in walk(value))
 
 
-def _rebuild(value: Any, replace: Callable[[Any], Any]) -> Any:
-    """A copy in which every value that ``replace`` answers for (not :data:`MISSING`) is replaced."""
-    replaced = replace(value)
-    if replaced is not MISSING:
-        return replaced
-    if isinstance(value, dict):
-        return {key: _rebuild(item, replace) for key, item in cast("Properties", value).items()}
-    if isinstance(value, list):
-        return [_rebuild(item, replace) for item in cast("list[Any]", value)]
-    return value
-
-
 def plain(value: Any) -> Any:
     """The value with its secrets opened."""
-    return _rebuild(value, lambda item: plain(item["value"]) if is_secret(item) else MISSING)
+    return rebuild(value, lambda item: plain(item["value"]) if is_secret(item) else MISSING)
 
 
 def shown_reference(provider: str) -> str:
@@ -112,7 +82,7 @@ def _shown(value: Any) -> Any:
 
 def shown(value: Any) -> Any:
     """The value as people may see it: secrets and unknowns replaced by words."""
-    return _rebuild(value, _shown)
+    return rebuild(value, _shown)
 
 
 def for_provider(properties: Properties, *, secrets: bool, references: bool) -> struct_pb2.Struct:
@@ -120,12 +90,12 @@ def for_provider(properties: Properties, *, secrets: bool, references: bool) -> 
 
     def replace(value: Any) -> Any:
         if not secrets and is_secret(value):
-            return _rebuild(value["value"], replace)
+            return rebuild(value["value"], replace)
         if not references and signature(value) == RESOURCE_SIGNATURE:
             return value.get("id") or value["urn"]
         return MISSING
 
-    return to_struct(properties if secrets and references else _rebuild(properties, replace))
+    return to_struct(properties if secrets and references else rebuild(properties, replace))
 
 
 def mark_secrets(outputs: Properties, inputs: Mapping[str, Any]) -> Properties:

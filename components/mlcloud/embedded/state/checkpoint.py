@@ -9,13 +9,13 @@ import json
 import math
 import struct
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any, cast
 
 from mlcloud.embedded.errors import EngineError
 from mlcloud.embedded.properties.marks import SECRET_SIGNATURE, SIGNATURE_KEY, Properties
-from mlcloud.embedded.state.records import PendingOperation, ResourceRecord, Snapshot
+from mlcloud.embedded.properties.trees import MISSING, rebuild, signature
+from mlcloud.embedded.state.records import PendingOperation, ResourceRecord, Snapshot, is_provider, timestamp
 from mlcloud.embedded.state.secrets import PassphraseSecrets
 
 CHECKPOINT_VERSION = 3
@@ -158,8 +158,8 @@ def verify_integrity(snapshot: Snapshot) -> None:
             problems.append(f"{record.urn} has no type")
         if not record.custom and record.id:
             problems.append(f"{record.urn} is a component but has the id {record.id!r}")
-        if record.type.startswith("pulumi:providers:"):
-            provider_references.add(f"{record.urn}::{record.id}")
+        if is_provider(record.type):
+            provider_references.add(record.reference)
         if record.provider and record.provider not in provider_references and not record.pending_replacement:
             problems.append(f"{record.urn} refers to the unknown provider {record.provider}")
         problems.extend(
@@ -193,7 +193,7 @@ def _references(record: ResourceRecord) -> list[tuple[str, str]]:
 def _manifest() -> dict[str, Any]:
     engine = f"mlcloud-{version('mlcloud')}"
     return {
-        "time": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "time": timestamp(),
         # Pulumi refuses a checkpoint whose magic is not the hash of its version (pkg/resource/deploy).
         "magic": hashlib.sha256(engine.encode()).hexdigest(),
         "version": engine,
@@ -245,18 +245,16 @@ class _Revealer:
         self._secrets = secrets
 
     def __call__(self, value: Any, *, sealed: bool = False) -> Any:
-        if isinstance(value, list):
-            return [self(item, sealed=sealed) for item in cast(list[Any], value)]
-        if not isinstance(value, dict):
-            return value
-        fields = cast(Properties, value)
-        match fields.get(SIGNATURE_KEY):
-            case signature if signature == SECRET_SIGNATURE:
-                return {SIGNATURE_KEY: SECRET_SIGNATURE, "value": self._reveal(fields, sealed)}
-            case signature if signature == FLOAT_SIGNATURE:
-                return struct.unpack(">d", bytes.fromhex(fields["value"]))[0]
+        return rebuild(value, lambda item: self._special(item, sealed))
+
+    def _special(self, item: Any, sealed: bool) -> Any:
+        match signature(item):
+            case found if found == SECRET_SIGNATURE:
+                return {SIGNATURE_KEY: SECRET_SIGNATURE, "value": self._reveal(item, sealed)}
+            case found if found == FLOAT_SIGNATURE:
+                return struct.unpack(">d", bytes.fromhex(item["value"]))[0]
             case _:
-                return {key: self(item, sealed=sealed) for key, item in fields.items()}
+                return MISSING
 
     def _reveal(self, fields: Properties, sealed: bool) -> Any:
         ciphertext, plaintext = fields.get("ciphertext"), fields.get("plaintext")
@@ -274,17 +272,16 @@ class _Concealer:
         self._secrets = secrets
 
     def __call__(self, value: Any, *, sealed: bool = False) -> Any:
-        if isinstance(value, list):
-            return [self(item, sealed=sealed) for item in cast(list[Any], value)]
-        if isinstance(value, float) and not math.isfinite(value):
-            return {SIGNATURE_KEY: FLOAT_SIGNATURE, "value": struct.pack(">d", value).hex()}
-        if not isinstance(value, dict):
-            return value
-        fields = cast(Properties, value)
-        if fields.get(SIGNATURE_KEY) != SECRET_SIGNATURE:
-            return {key: self(item, sealed=sealed) for key, item in fields.items()}
-        plaintext = json.dumps(self(fields["value"], sealed=True), separators=(",", ":"))
-        if sealed:
-            # Inside a secret Pulumi marks a secret once more but does not encrypt it twice.
-            return {SIGNATURE_KEY: SECRET_SIGNATURE, "ciphertext": plaintext}
-        return {SIGNATURE_KEY: SECRET_SIGNATURE, "ciphertext": self._secrets.encrypt(plaintext)}
+        return rebuild(value, lambda item: self._special(item, sealed))
+
+    def _special(self, item: Any, sealed: bool) -> Any:
+        if isinstance(item, float):
+            if math.isfinite(item):
+                return item
+            return {SIGNATURE_KEY: FLOAT_SIGNATURE, "value": struct.pack(">d", item).hex()}
+        if signature(item) != SECRET_SIGNATURE:
+            return MISSING
+        plaintext = json.dumps(self(item["value"], sealed=True), separators=(",", ":"))
+        # Inside a secret Pulumi marks a secret once more but does not encrypt it twice.
+        ciphertext = plaintext if sealed else self._secrets.encrypt(plaintext)
+        return {SIGNATURE_KEY: SECRET_SIGNATURE, "ciphertext": ciphertext}

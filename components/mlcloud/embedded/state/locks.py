@@ -17,13 +17,13 @@ import uuid
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
 import psutil
 
 from mlcloud.embedded.errors import EngineError
+from mlcloud.embedded.state.records import timestamp
 
 ATTEMPTS = 8
 """How often two that write their files at the same moment step back and try again."""
@@ -150,7 +150,7 @@ def _write(path: Path) -> IO[str]:
         "pid": os.getpid(),
         "username": _user_name(),
         "hostname": socket.gethostname(),
-        "timestamp": datetime.now(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"),
+        "timestamp": timestamp(),
         "flock": True,
     }
     # Pulumi takes every file in the folder for a lock, so the unfinished one lies above it.
