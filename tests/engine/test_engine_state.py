@@ -168,6 +168,20 @@ def test_a_cancelled_run_tells_the_provider_and_begins_nothing_more(stack: Stack
     assert stack.errors == ["The run was cancelled; what was done is in the state."]
 
 
+def test_a_cancelled_replacement_whose_old_half_is_deleted_is_made_by_the_next_update(stack: Stack) -> None:
+    def before(method: str, _name: str) -> None:
+        if method == "delete":
+            assert stack.engine is not None
+            stack.engine.cancel()
+
+    stack.up(lambda: Thing("a", site="north"))
+    stack.provider.before = before
+    assert not stack.up(lambda: Thing("a", site="south")).ok
+    assert stack.ops == [("delete-replaced", "a")]
+    assert stack.provider.things == {} and stack.resources["a"].pending_replacement
+    assert stack.up(lambda: Thing("a", site="south")).summary == {"replace": 1, "same": 1}
+
+
 def test_a_stack_of_ten_resources_is_looked_at_again_in_no_time(stack: Stack) -> None:
     def program() -> None:
         for index in range(10):

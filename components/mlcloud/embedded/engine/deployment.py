@@ -125,6 +125,8 @@ class Deployment:
                 record.pending_replacement = True
             elif not record.pending_replacement:
                 self._deleter.delete(record, "delete-replaced", keep_record=True)
+            # A cancelled run, or one that failed elsewhere, goes no further: the next one makes the rest.
+            self._journal.refuse_when_stopped()
 
     def _carry_out(self, decision: Decision) -> None:
         old, new = decision.old, decision.new
