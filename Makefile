@@ -6,7 +6,7 @@ MLCLOUD := $(VENV)/bin/mlcloud
 STACK  ?= local-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-down check test test-image
+.PHONY: help setup setup-dev demo demo-down check test test-image record-engine
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -61,3 +61,6 @@ test: setup-dev ## the whole test suite, in under 15 minutes on two cores
 test-image: setup-dev ## build the container's image with buildah, and run it: as root, with a network, in minutes
 	@cd tests && ../$(VENV)/bin/python -m support.image_build
 	@MLCLOUD_TEST_IMAGE=1 $(VENV)/bin/pytest tests/image
+
+record-engine: setup-dev ## record anew what the Pulumi CLI answers to the engine's scenarios: with `pulumi` on PATH, in minutes
+	@cd tests && ../$(VENV)/bin/python -m support.scenarios.record

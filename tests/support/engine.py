@@ -46,6 +46,11 @@ class ThingProvider:
         self.lock = threading.Lock()
         self.requests: list[tuple[str, Any]] = []
 
+    def number(self, name: str) -> str:
+        """What tells a thing that is made from all others."""
+        self.serial += 1
+        return str(self.serial)
+
     def _called(self, method: str, request: Any, context: Any) -> None:
         name = request.urn.rsplit("::", 1)[-1]
         with self.lock:
@@ -103,9 +108,9 @@ class ThingProvider:
             return provider_pb2.CreateResponse(properties=values.to_struct(known))
         self._called("create", request, context)
         with self.lock:
-            self.serial += 1
-            thing_id = f"thing-{self.serial}"
-            self.things[thing_id] = {**values.from_struct(request.properties), "serial": f"s{self.serial}"}
+            number = self.number(request.urn.rsplit("::", 1)[-1])
+            thing_id = f"thing-{number}"
+            self.things[thing_id] = {**values.from_struct(request.properties), "serial": f"s{number}"}
         self._maybe_broken(request, thing_id, context)
         return provider_pb2.CreateResponse(id=thing_id, properties=values.to_struct(self.things[thing_id]))
 

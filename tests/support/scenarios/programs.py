@@ -1,54 +1,13 @@
-"""Programs of the test provider's things, and what an update of one should come to.
-
-Each program is a plain function, so that any engine can run it.
-"""
+"""Programs of the test provider's things: plain functions, so that any engine can run them."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 import pulumi
 from pulumi import Alias, ComponentResource, Output, ProviderResource, ResourceOptions
 
-from support.engine import Stack, Thing
-
-Op = tuple[str, str]
-Ops = list[Op | set[Op]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Update:
-    """One update of a stack: the program, and what comes of it."""
-
-    program: Callable[[], Any]
-    ops: Ops
-    """Operations in order; those in a set may come in any order. What stays as it is, or is merely looked at,
-    is left out."""
-    state: dict[str, dict[str, Any]]
-    """Name of every thing in the state afterwards, to some of its inputs."""
-    fails: str = ""
-    """Part of the message with which the update fails."""
-    before: Callable[[Stack], None] = lambda _stack: None
-    """What happens outside before the update."""
-    refresh: Ops | None = None
-    """Operations of a refresh before the update."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Scenario:
-    """A stack's life."""
-
-    name: str
-    updates: list[Update] = field(default_factory=list)
-    retained: int = 0
-    """How many things are left when the stack is destroyed, because the program wants them retained."""
-    cli_differs: str = ""
-    """What the Pulumi CLI does otherwise, where this engine does better."""
-
-    @property
-    def slug(self) -> str:
-        """The name, fit for a command line."""
-        return self.name.replace(",", "").replace(" ", "-")
+from support.engine import Thing
+from support.scenarios.scenario import Ops
 
 
 class Box(ComponentResource):
@@ -93,6 +52,17 @@ def line(*names: str) -> Callable[[], None]:
     return program
 
 
+def sized(size: int, *names: str) -> Callable[[], None]:
+    """Things of one size that each depend on the one before."""
+
+    def program() -> None:
+        last: list[Thing] = []
+        for name in names:
+            last = [Thing(name, size=size, opts=ResourceOptions(depends_on=last))]
+
+    return program
+
+
 def boxed(
     name: str, *, box: str, crate: bool = False, aliases: list[Any] | None = None
 ) -> Callable[[], None]:
@@ -111,36 +81,6 @@ def moved_into_box() -> None:
         size=1,
         opts=ResourceOptions(parent=Box("box"), aliases=[Alias(parent=pulumi.ROOT_STACK_RESOURCE)]),
     )
-
-
-def failing(
-    name: str, method: str = "create", message: str = "the shop is closed"
-) -> Callable[[Stack], None]:
-    def before(stack: Stack) -> None:
-        stack.provider.fail = {(method, name): message}
-
-    return before
-
-
-def healed(stack: Stack) -> None:
-    stack.provider.fail = {}
-    stack.provider.broken = {}
-
-
-def broken(stack: Stack) -> None:
-    stack.provider.broken = {"a": "the lamp does not light"}
-
-
-def stolen(stack: Stack) -> None:
-    stack.provider.things.clear()
-
-
-def painted(stack: Stack) -> None:
-    for item in stack.provider.things.values():
-        item["size"] = 7
-
-
-SAME: Ops = []
 
 
 class TestProvider(ProviderResource):
@@ -259,23 +199,11 @@ def raising(size: int) -> Callable[[], None]:
     return program
 
 
-def gone(name: str) -> Callable[[Stack], None]:
-    """What a thing stands for vanishes."""
-
-    def before(stack: Stack) -> None:
-        record = stack.resources[name]
-        stack.provider.things.pop(record.id)
-
-    return before
-
-
-def torn(stack: Stack) -> None:
-    stack.provider.broken = {"a": "the lamp does not light"}
-    stack.provider.fail = {}
-
-
 A, B, C = {"size": 1}, {"size": 2}, {"size": 3}
 RED, BLUE, GREEN = {"color": "red"}, {"color": "blue"}, {"color": "green"}
+
+
+SAME: Ops = []
 
 
 def made(*names: str) -> list[Any]:

@@ -2,23 +2,19 @@
 
 from pulumi import Alias, ResourceOptions
 
-from support.engine_programs import (
+from support.scenarios.happenings import broken, failing, healed, stolen
+from support.scenarios.programs import (
     SAME,
-    Scenario,
-    Update,
     boxed,
-    broken,
     chain,
-    failing,
-    healed,
     line,
     moved_into_box,
     nothing,
-    stolen,
     thing,
 )
+from support.scenarios.scenario import Scenario, Update
 
-SCENARIOS = [
+BASICS = [
     Scenario(
         name="a new thing is created, and then stays",
         updates=[
@@ -40,7 +36,7 @@ SCENARIOS = [
             Update(
                 program=chain(color="red", site="north"),
                 ops=[("create", "a"), ("create", "b"), ("create", "c")],
-                state={"a": {"color": "red"}, "b": {"color": "s1"}, "c": {"size": "s2"}},
+                state={"a": {"color": "red"}, "b": {"color": "s1-a"}, "c": {"size": "s1-b"}},
             ),
             Update(
                 program=chain(color="blue", site="north"),
@@ -51,7 +47,7 @@ SCENARIOS = [
                     ("delete-replaced", "b"),
                     ("delete-replaced", "a"),
                 ],
-                state={"a": {"color": "blue"}, "b": {"color": "s4"}, "c": {"size": "s5"}},
+                state={"a": {"color": "blue"}, "b": {"color": "s2-a"}, "c": {"size": "s2-b"}},
             ),
         ],
     ),
@@ -61,7 +57,7 @@ SCENARIOS = [
             Update(
                 program=chain(site="north"),
                 ops=[("create", "a"), ("create", "b"), ("create", "c")],
-                state={"a": {"site": "north"}, "b": {"color": "s1"}, "c": {"size": "s2"}},
+                state={"a": {"site": "north"}, "b": {"color": "s1-a"}, "c": {"size": "s1-b"}},
             ),
             Update(
                 program=chain(site="south"),
@@ -72,7 +68,7 @@ SCENARIOS = [
                     ("create-replacement", "b"),
                     ("update", "c"),
                 ],
-                state={"a": {"site": "south"}, "b": {"color": "s4"}, "c": {"size": "s5"}},
+                state={"a": {"site": "south"}, "b": {"color": "s2-a"}, "c": {"size": "s2-b"}},
             ),
         ],
     ),

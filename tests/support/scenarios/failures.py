@@ -1,29 +1,47 @@
 """Failures in the middle of an update and what mends them; chains of replacements; protection."""
 
-from support.engine_programs import (
+from support.engine import Thing
+from support.scenarios.happenings import broken, failing, healed, torn
+from support.scenarios.programs import (
     BLUE,
     GREEN,
     RED,
     SAME,
     A,
     B,
-    Scenario,
-    Update,
-    broken,
     colored,
-    failing,
-    healed,
     line,
     made,
     nothing,
     options,
     replaced,
     thing,
-    torn,
     two,
 )
+from support.scenarios.scenario import Scenario, Update
+
+
+def _twice() -> None:
+    first = Thing("a", size=1)
+    Thing("a", size=1, opts=options(depends_on=[first]))
+
 
 FAILURES = [
+    Scenario(
+        name="inputs that are refused stop the preview and the update",
+        updates=[
+            Update(program=two(A, {"size": -1}), ops=made("a"), state={"a": A}, fails="must be 0 or more"),
+            Update(program=two(A, B), ops=made("b"), state={"a": A, "b": B}),
+            Update(program=two(A, {"size": -1}), ops=SAME, state={"a": A, "b": B}, fails="must be 0 or more"),
+        ],
+    ),
+    Scenario(
+        name="two things of one name are refused",
+        updates=[
+            Update(program=_twice, ops=made("a"), state={"a": A}, fails="give one of them another name"),
+            Update(program=thing(size=1), ops=SAME, state={"a": A}),
+        ],
+    ),
     Scenario(
         name="a failed update leaves the old inputs and is tried again",
         updates=[
@@ -166,11 +184,9 @@ FAILURES = [
                 state={"a": {"site": "north"}},
             ),
         ],
-        cli_differs="it deletes what it deleted already once more: the provider is asked twice",
     ),
     Scenario(
         name="a chain that is deleted before it is replaced and stops in the middle is finished",
-        cli_differs="it deletes what it deleted already once more: the provider is asked twice",
         updates=[
             Update(
                 program=colored(site="north"),

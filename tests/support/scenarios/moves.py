@@ -4,15 +4,13 @@ import pulumi
 from pulumi import Output
 
 from support.engine import Thing
-from support.engine_programs import (
+from support.scenarios.happenings import gone, painted
+from support.scenarios.programs import (
     RED,
     SAME,
     A,
     B,
-    Scenario,
-    Update,
     exported,
-    gone,
     in_box,
     in_boxes,
     in_crate,
@@ -21,7 +19,6 @@ from support.engine_programs import (
     made,
     nothing,
     options,
-    painted,
     provided,
     raising,
     replaced,
@@ -30,6 +27,7 @@ from support.engine_programs import (
     two,
     two_boxes,
 )
+from support.scenarios.scenario import Scenario, Update
 
 MOVES = [
     Scenario(
@@ -222,7 +220,6 @@ MOVES = [
     ),
     Scenario(
         name="what changed outside is taken over by a refresh",
-        cli_differs="it tells of what `up` would change back only, and takes over the other outputs silently",
         updates=[
             Update(program=two(A, B), ops=made("a", "b"), state={"a": A, "b": B}),
             Update(
