@@ -201,7 +201,7 @@ def test_a_full_disk_everywhere_keeps_the_old_state_and_says_what_to_do(
     state.write(snapshot_of("one"))
     monkeypatch.setattr(os, "fsync", full_disk(tmp_path))
     monkeypatch.setattr(backend_module.tempfile, "tempdir", str(tmp_path / "no such folder"))
-    with pytest.raises(StateError, match=r"Make room, then run `mlcloud refresh`"):
+    with pytest.raises(StateError, match=r"Make room, then run `mlcloud up STACK`"):
         state.write(snapshot_of("one", "two"))
     monkeypatch.undo()
     assert len(state.read().resources) == 1

@@ -155,7 +155,7 @@ def test_folders_above_go_with_the_last_that_needed_them_and_others_stay(
 def test_a_deletion_that_was_interrupted_is_completed_by_the_next(plugin: Plugin, tmp_path: Path) -> None:
     bucket = plugin.resource(BUCKET)
     bucket.create({"directory": str(tmp_path / "place" / "bucket"), "forceDestroy": True})
-    (tmp_path / "place" / "bucket").rename(tmp_path / "place" / f".bucket.{'0' * 32}.removed")
+    (tmp_path / "place" / "bucket").rename(tmp_path / "place" / f".bucket.{2**22 + 1}.{'0' * 32}")
     bucket.delete()
     assert list(tmp_path.iterdir()) == []
 

@@ -94,7 +94,8 @@ def test_a_run_that_was_killed_half_way_is_trained_again(place: RunPlace) -> Non
     second.close()
 
 
-def test_a_trainer_that_was_started_and_never_noted_down_ends_before_another_starts(place: RunPlace) -> None:
+@pytest.mark.parametrize("ended", [False, True])
+def test_a_trainer_that_was_started_and_never_noted_down_is_followed(place: RunPlace, ended: bool) -> None:
     inputs = place.with_parameters(mode="slow", go=str(place.root / "go"))
     first = Plugin()
     thread, _ = creating(first.resource(RUN), inputs)
@@ -104,14 +105,20 @@ def test_a_trainer_that_was_started_and_never_noted_down_ends_before_another_sta
     thread.join(timeout=90)
     (record,) = (place.root / "runs").glob("*/run.json")
     record.unlink()
+    if ended:
+        (place.root / "go").touch()
+        wait_for_end(trainer)
 
     second = Plugin()
-    thread, errors = creating(second.resource(RUN), inputs)
-    wait_for_end(trainer)
+    run = second.resource(RUN)
+    thread, errors = creating(run, inputs)
+    second.engine.wait_for("was started before: following it")
     (place.root / "go").touch()
     thread.join(timeout=90)
     assert errors == []
-    assert place.trainings == 2
+    assert run.outputs["status"] == "published"
+    assert run.outputs["durationS"] > 0
+    assert place.trainings == 1
     second.close()
 
 

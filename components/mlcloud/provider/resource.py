@@ -129,6 +129,13 @@ class Resource(ABC, Generic[Inputs, Outputs]):
     ) -> Outputs:
         """Change it in place, and make good what has drifted."""
 
+    def abandon(self, context: Context, inputs: Inputs) -> None:
+        """Remove what a creation that was cut off may have left: nobody knows its identifier, or whether.
+
+        Only the embedded engine asks for it, of resources that mark what they make as theirs.
+        """
+        del context, inputs
+
     @abstractmethod
     def delete(self, context: Context, identifier: str, outputs: Outputs) -> None:
         """Remove it; one that is gone already is no error. Outputs hold all that this needs."""

@@ -224,8 +224,12 @@ class Servicer(provider_pb2_grpc.ResourceProviderServicer):
     @override
     @_for_people
     def Delete(self, request: provider_pb2.DeleteRequest, context: grpc.ServicerContext) -> empty_pb2.Empty:
-        """Remove the resource."""
+        """Remove the resource; without an identifier, what its creation has left when it was cut off."""
         resource = self._resource(request)
+        if not request.id:
+            inputs = parse_stored(resource.definition.inputs, decode(request.old_inputs).values, "inputs")
+            resource.abandon(self._context(request), inputs)
+            return empty_pb2.Empty()
         outputs = parse_stored(resource.definition.outputs, decode(request.properties).values, "outputs")
         resource.delete(self._context(request), request.id, outputs)
         return empty_pb2.Empty()

@@ -6,6 +6,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from mlcloud.embedded.engine.journal import Journal
 from mlcloud.embedded.engine.run import Run
 from mlcloud.embedded.errors import StoppedError
+from mlcloud.embedded.providers.clients import LostProviderError
 from mlcloud.embedded.state.records import ResourceRecord, needs
 
 PARALLEL = 32
@@ -52,6 +53,9 @@ class Deleter:
             operation = self._ledger.begin("deleting", record)
             try:
                 self._end(record)
+            except LostProviderError:
+                # It may be gone all the same: the operation stays on record.
+                raise
             except BaseException:
                 self._ledger.end(operation)
                 raise

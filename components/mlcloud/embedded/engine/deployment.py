@@ -8,8 +8,9 @@ from mlcloud.embedded.engine.deletions import Deleter, deletion_op
 from mlcloud.embedded.engine.plan import PlannedResource
 from mlcloud.embedded.engine.run import Run
 from mlcloud.embedded.errors import EngineError
+from mlcloud.embedded.interrupted import Interrupted
+from mlcloud.embedded.masking import mark_secrets
 from mlcloud.embedded.program.goals import Goal, alias_urns
-from mlcloud.embedded.properties import values
 from mlcloud.embedded.properties.marks import Properties
 from mlcloud.embedded.providers.clients import LostProviderError, Made
 from mlcloud.embedded.state.records import (
@@ -33,6 +34,7 @@ class Deployment:
         self._ledger = run.ledger
         self._decider = Decider(run)
         self._deleter = Deleter(run)
+        self.interrupted = Interrupted(run)
         # Decisions are made one at a time: each may depend on those before. What they lead to runs at once.
         self._deciding = threading.RLock()
         self._seen: set[str] = set()
@@ -48,6 +50,7 @@ class Deployment:
             StoppedError: when the run has failed or was cancelled, now or before.
         """
         urn = goal.record.urn
+        self._journal.mask.learn(goal.record.inputs)
         with self._deciding:
             self._journal.refuse_when_stopped()
             with self._journal.failing(urn):
@@ -70,6 +73,7 @@ class Deployment:
 
     def delete_leftovers(self) -> None:
         """Delete what was not registered, and the old halves of replacements."""
+        self.interrupted.abandon_unwanted(self._seen)
         remaining = self._ledger.remaining()
         self._left_over = [item for item in remaining if item.delete or item.urn not in self._seen]
         self._deleter.delete_all(self._left_over)
@@ -98,6 +102,9 @@ class Deployment:
         aliases = alias_urns(goal, self._renamed)
         old = self._find_old(goal.record, aliases)
         decision = self._decider.decide(goal, old, recreated=urn in self._deleted_early)
+        if self.interrupted.abandon(decision.new):
+            # What was in the way, or stood in the place of what the state knows, is gone.
+            decision = self._decider.decide(goal, old, recreated=urn in self._deleted_early)
         if decision.op == "replace" and not decision.create_first and old is not None:
             self._delete_before(old)
         self._decided.append((decision, aliases))
@@ -157,6 +164,8 @@ class Deployment:
 
     def _perform(self, decision: Decision, work: Callable[[], Made]) -> None:
         old, new, updating = decision.old, decision.new, decision.op == "update"
+        if updating and old is not None:
+            new.id = old.id
         operation = self._ledger.begin("updating" if updating else "creating", new)
         try:
             made = work()
@@ -166,11 +175,12 @@ class Deployment:
         except BaseException:
             self._ledger.end(operation)
             raise
+        self._journal.mask.learn(made.outputs)
 
         def settle() -> None:
             new.id = made.id
             new.outputs = mark_secrets(new, made.outputs)
-            new.init_errors = list(made.init_errors)
+            new.init_errors = list(map(self._journal.mask, made.init_errors))
             if made.init_errors and old is not None and updating:
                 # It does not work with the new inputs: the next update is to try them again.
                 new.inputs = old.inputs
@@ -186,13 +196,3 @@ class Deployment:
         self._ledger.end(operation, settle)
         if made.init_errors:
             raise EngineError("\n".join(made.init_errors))
-
-
-def mark_secrets(record: ResourceRecord, outputs: Properties) -> Properties:
-    """The outputs, where those that the program names, and those whose input is a secret, are secrets."""
-    names = {*record.additional_secret_outputs}
-    names |= {key for key, value in record.inputs.items() if values.is_secret(value)}
-    return {
-        key: values.make_secret(value) if key in names and not values.is_secret(value) else value
-        for key, value in outputs.items()
-    }

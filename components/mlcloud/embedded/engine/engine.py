@@ -17,6 +17,7 @@ from mlcloud.embedded.engine.refreshing import refresh
 from mlcloud.embedded.engine.run import Run
 from mlcloud.embedded.errors import EngineError, StoppedError
 from mlcloud.embedded.events import Diagnostic, OnEvent, Summary
+from mlcloud.embedded.masking import Mask
 from mlcloud.embedded.program.runner import check_sdk_version, folder_program, run_program
 from mlcloud.embedded.project.outputs import exported
 from mlcloud.embedded.project.project import Project
@@ -110,7 +111,7 @@ class Engine:
 
     def preview(self) -> Plan:
         """What :meth:`up` would do now; changes nothing."""
-        journal = Journal(self._on_event, preview=True)
+        journal = Journal(self._on_event, Mask(self._target.secret_texts), preview=True)
         deployment = self._perform(journal, self._evaluate)
         return Plan(
             project=self._target.project,
@@ -129,11 +130,11 @@ class Engine:
 
     def refresh(self) -> Result:
         """Look at every resource as it is, and take that into the state; the program is not run."""
-        return self._change("refresh", lambda deployment: refresh(deployment.run))
+        return self._change("refresh", _refresh)
 
     def destroy(self) -> Result:
         """Delete every resource of the stack; the program is not run."""
-        return self._change("destroy", Deployment.delete_leftovers)
+        return self._change("destroy", _destroy)
 
     def outputs(self, *, show_secrets: bool = False) -> dict[str, Any]:
         """What the stack exported when it was last updated."""
@@ -153,7 +154,7 @@ class Engine:
 
     def _change(self, kind: str, work: Callable[[Deployment], None]) -> Result:
         started_s = time.time()
-        journal = Journal(self._on_event, preview=False)
+        journal = Journal(self._on_event, Mask(self._target.secret_texts), preview=False)
         with self._state.lock() as taken_over:
             for holder in taken_over:
                 journal.say("warning", f"A run before this one was cut off: {holder}")
@@ -185,6 +186,8 @@ class Engine:
             in_process=self._providers, plugins=target.plugins, root=target.root, emit=journal.emit
         )
         ledger = Ledger(deepcopy(self._state.read()), None if journal.preview else self._state.write)
+        for record in (*ledger.current(), *(item.resource for item in ledger.interrupted)):
+            journal.mask.learn({"inputs": record.inputs, "outputs": record.outputs})
         instances = ProviderInstances(host, ledger)
         deployment = Deployment(Run(target=target, journal=journal, ledger=ledger, instances=instances))
         self._running = journal, host
@@ -209,10 +212,8 @@ class Engine:
 
     def _evaluate(self, deployment: Deployment) -> None:
         """Run the program, then delete what it no longer asks for."""
-        run, journal = deployment.run, deployment.run.journal
-        for urn in run.ledger.interrupted:
-            told = "A run was cut off while it was making this resource: whether it exists is not known."
-            journal.say("warning", told, urn)
+        journal = deployment.run.journal
+        deployment.interrupted.settle()
         problem = run_program(
             self._program,
             self._target,
@@ -226,3 +227,14 @@ class Engine:
             journal.fail(problem)
         if journal.ok:
             deployment.complete()
+
+
+def _refresh(deployment: Deployment) -> None:
+    deployment.interrupted.settle()
+    deployment.interrupted.let_go()
+    refresh(deployment.run)
+
+
+def _destroy(deployment: Deployment) -> None:
+    deployment.interrupted.settle()
+    deployment.delete_leftovers()

@@ -17,6 +17,7 @@ from mlcloud.embedded.events import (
     ResourceFailed,
     ResourceStarted,
 )
+from mlcloud.embedded.masking import Mask
 from mlcloud.embedded.state.records import ResourceRecord, is_default_provider
 
 _PARTS_OF_REPLACEMENTS = frozenset({"delete-replaced", "discard-replaced", "remove-pending-replace"})
@@ -25,8 +26,9 @@ _PARTS_OF_REPLACEMENTS = frozenset({"delete-replaced", "discard-replaced", "remo
 class Journal:
     """The course of one run. Every method may be called from any thread."""
 
-    def __init__(self, on_event: OnEvent, *, preview: bool) -> None:
+    def __init__(self, on_event: OnEvent, mask: Mask, *, preview: bool) -> None:
         self.preview = preview
+        self.mask = mask
         self.counts: Counter[str] = Counter()
         self.diagnostics: list[Diagnostic] = []
         self.failed = False
@@ -37,7 +39,8 @@ class Journal:
         self._telling = threading.local()
 
     def emit(self, event: Event) -> None:
-        """Tell of something, one event at a time."""
+        """Tell of something, one event at a time, without secrets."""
+        event = self.mask.event(event)
         with self._emitting:
             if isinstance(event, Diagnostic):
                 self.diagnostics.append(event)

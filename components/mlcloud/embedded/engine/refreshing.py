@@ -6,9 +6,9 @@ from functools import partial
 
 from mlcloud.embedded.engine.changes import property_changes
 from mlcloud.embedded.engine.deletions import PARALLEL
-from mlcloud.embedded.engine.deployment import mark_secrets
 from mlcloud.embedded.engine.run import Run
 from mlcloud.embedded.errors import StoppedError
+from mlcloud.embedded.masking import mark_secrets
 from mlcloud.embedded.providers.clients import Diff
 from mlcloud.embedded.state.records import ResourceRecord, is_provider, timestamp
 
@@ -41,7 +41,7 @@ def _refresh_one(run: Run, record: ResourceRecord) -> None:
         id=found.id,
         inputs=record.inputs if found.inputs is None else found.inputs,
         outputs=mark_secrets(record, found.outputs),
-        init_errors=list(found.init_errors),
+        init_errors=list(map(journal.mask, found.init_errors)),
     )
     for reason in new.init_errors:
         journal.say("warning", f"is there, but does not work: {reason}", record.urn)

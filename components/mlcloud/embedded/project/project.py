@@ -48,6 +48,8 @@ class StackConfig:
     """``namespace:key`` to text; structured values are JSON. Secrets are plain here."""
     secret_keys: list[str]
     """The keys of ``values`` that hold a secret, wholly or somewhere inside."""
+    secret_texts: list[str] = field(default_factory=list[str])
+    """Every encrypted text in plain."""
     raw: dict[str, Any] = field(default_factory=dict[str, Any])
     """The same keys as the stack file holds them, secrets still encrypted: what the history keeps."""
 
@@ -151,9 +153,15 @@ class Project:
         self._declare(raw, problems)
         if problems:
             raise ProjectError(_listed(path, problems))
-        decrypt = PassphraseSecrets(passphrase, document.get("encryptionsalt")).decrypt
+        secrets, texts = PassphraseSecrets(passphrase, document.get("encryptionsalt")), list[str]()
+
+        def decrypt(ciphertext: str) -> str:
+            texts.append(secrets.decrypt(ciphertext))
+            return texts[-1]
+
         return StackConfig(
             values={key: _as_text(_reveal(value, decrypt)) for key, value in raw.items()},
+            secret_texts=texts,
             secret_keys=[key for key, value in raw.items() if _holds_secret(value)],
             raw=raw,
         )

@@ -21,6 +21,8 @@ class Target:
     """The folder of the program."""
     config: Mapping[str, str] = field(default_factory=dict[str, str])
     secret_keys: frozenset[str] = frozenset()
+    secret_texts: frozenset[str] = frozenset()
+    """What is encrypted in the stack file, in plain: no message shows it."""
     raw_config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """The config as the stack file has it, for the history: secrets are encrypted."""
     plugins: Mapping[str, Path] = field(default_factory=dict[str, Path])
@@ -41,6 +43,7 @@ class Target:
             folder=project.program_dir,
             config=config.values,
             secret_keys=frozenset(config.secret_keys),
+            secret_texts=frozenset(config.secret_texts),
             raw_config=config.raw,
             plugins={plugin.name: plugin.path for plugin in project.plugins},
         )

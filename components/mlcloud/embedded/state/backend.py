@@ -12,7 +12,8 @@ import shutil
 import tempfile
 import threading
 import time
-from contextlib import AbstractContextManager
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -137,14 +138,21 @@ class StackState:
         self._passphrase = passphrase
         self._secrets = PassphraseSecrets(passphrase)
         self._writing = threading.Lock()
+        self._rescued: Path | None = None
 
     def exists(self) -> bool:
         """Tell whether the stack was made, be it by this engine or by the CLI."""
         return self.path.exists()
 
-    def lock(self) -> AbstractContextManager[list[LockHolder]]:
+    @contextmanager
+    def lock(self) -> Generator[list[LockHolder]]:
         """Hold the stack's lock in a ``with`` block; see :func:`mlcloud.embedded.state.locks.hold_lock`."""
-        return hold_lock(self._lock_folder, self._stack)
+        with hold_lock(self._lock_folder, self._stack) as taken_over:
+            # Nobody else writes now: what is unfinished here was left by one that was killed.
+            _sweep(self.path.parent, f".{self.path.name}-*")
+            _sweep(self.path.parent, f".{_backup_of(self.path).name}-*")
+            _sweep(self._history_folder, f".{self._stack}-*")
+            yield taken_over
 
     def read(self) -> Snapshot:
         """Return the stack's state; an empty one where there is none yet.
@@ -189,6 +197,9 @@ class StackState:
                 _write_atomically(self.path, content, keep_backup=True)
             except OSError as error:
                 raise StateError(self._describe_failure(content, error)) from error
+            if self._rescued is not None:
+                # There was room again: this is newer.
+                self._rescued.unlink(missing_ok=True)
 
     def add_history(self, update: Update) -> None:
         """Keep what an update did, and the checkpoint it left, where `pulumi stack history` looks for it."""
@@ -226,12 +237,25 @@ class StackState:
         """Save the state that found no room somewhere else, and say where."""
         message = f"The state of {self._stack} could not be written to {self.path}: {error.strerror}.\n"
         try:
-            descriptor, rescued = tempfile.mkstemp(prefix=f"{self._stack}-", suffix=".json")
-            with os.fdopen(descriptor, "wb") as stream:
+            if self._rescued is None:
+                descriptor, name = tempfile.mkstemp(prefix=f"{self._stack}-", suffix=".json")
+                os.close(descriptor)
+                self._rescued = Path(name)
+            with self._rescued.open("wb") as stream:
                 stream.write(content)
         except OSError:
-            return message + "The state before it is whole. Make room, then run `mlcloud refresh`."
-        return message + f"It was saved to {rescued}: make room, then copy that file to {self.path}."
+            if self._rescued is not None:
+                self._rescued.unlink(missing_ok=True)
+            return message + "The state before it is whole. Make room, then run `mlcloud up STACK`."
+        return (
+            f"{message}It was saved to {self._rescued}: make room, then copy that file to {self.path} "
+            "and run `mlcloud up STACK`."
+        )
+
+
+def _sweep(folder: Path, pattern: str) -> None:
+    for path in folder.glob(pattern):
+        path.unlink(missing_ok=True)
 
 
 def _backup_of(path: Path) -> Path:

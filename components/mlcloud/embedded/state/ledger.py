@@ -18,15 +18,12 @@ class Ledger:
         self.snapshot = snapshot
         self._news: list[ResourceRecord] = []
         self._base = list(snapshot.resources)
-        # What was being made when a run was cut off stays on record until it is in the state again.
-        self._pending = [item for item in snapshot.pending_operations if item.type == "creating"]
-        self._unsaved = len(self._pending) != len(snapshot.pending_operations)
+        # What was under way when a run was cut off stays on record until it is settled.
+        self._pending = list(snapshot.pending_operations)
+        self.interrupted = tuple(snapshot.pending_operations)
+        """What an earlier run was doing when it was cut off."""
+        self._unsaved = False
         self.olds = {record.urn: record for record in self._base if not record.delete}
-
-    @property
-    def interrupted(self) -> list[str]:
-        """The URNs of what an earlier run was making when it was cut off."""
-        return [item.resource.urn for item in self._pending]
 
     def remaining(self) -> list[ResourceRecord]:
         """What is still as it was before this run."""
@@ -47,9 +44,20 @@ class Ledger:
         """Put an operation on record before it starts."""
         operation = PendingOperation(type=kind, resource=record)
         with self._lock:
-            self._pending.append(operation)
-            self._save()
+            before, self._pending = self._pending, [*self._pending, operation]
+            try:
+                self._save()
+            except BaseException:
+                # It does not start, so nobody is to look for what it did.
+                self._pending = before
+                raise
         return operation
+
+    def forget(self, operation: PendingOperation) -> None:
+        """What an interrupted operation did is known now: take it off the record."""
+        with self._lock:
+            self._pending = [item for item in self._pending if item is not operation]
+            self._unsaved = True
 
     def end(self, operation: PendingOperation, change: Callable[[], None] = lambda: None) -> None:
         """Apply what the operation did, and take it off the record."""
@@ -79,6 +87,7 @@ class Ledger:
         """Another record stands in the same place."""
         with self._lock:
             self._base = [new if record is old else record for record in self._base]
+            self.olds = {urn: new if record is old else record for urn, record in self.olds.items()}
             self._unsaved = True
 
     def forget_vanished(self) -> None:
@@ -115,6 +124,7 @@ class Ledger:
                 self._save()
 
     def _save(self) -> None:
+        self._unsaved = True
         self.snapshot.resources = [*self._news, *self._base]
         self.snapshot.pending_operations = list(self._pending)
         if self._write is not None:

@@ -85,6 +85,7 @@ def hold_lock(folder: Path, name: str) -> Generator[list[LockHolder]]:
     """
     own = folder / f"{uuid.uuid4()}.json"
     taken_over: list[LockHolder] = []
+    _sweep(folder.parent)
     for attempt in range(ATTEMPTS):
         _refuse(name, _others(folder, own, taken_over))
         with _write(own):
@@ -144,7 +145,15 @@ def _holders(folder: Path) -> list[LockHolder]:
     return holders
 
 
-def _write(path: Path) -> IO[str]:
+def _sweep(folder: Path) -> None:
+    """Remove the unfinished lock files of processes that were killed while they wrote them."""
+    for path in folder.glob(".*-*.json"):
+        number = path.name[1:].partition("-")[0]
+        if number.isdecimal() and not psutil.pid_exists(int(number)):
+            path.unlink(missing_ok=True)
+
+
+def _write(path: Path) -> IO[bytes]:
     """Write a lock file in one step, flock held: a half-written one would look damaged to the others."""
     content = {
         "pid": os.getpid(),
@@ -154,16 +163,18 @@ def _write(path: Path) -> IO[str]:
         "flock": True,
     }
     # Pulumi takes every file in the folder for a lock, so the unfinished one lies above it.
-    temporary = path.parent.parent / f".{path.name}"
+    temporary = path.parent.parent / f".{os.getpid()}-{path.name}"
+    stream: IO[bytes] | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        stream = temporary.open("w", encoding="utf-8")
+        stream = temporary.open("wb", buffering=0)
         fcntl.flock(stream, fcntl.LOCK_EX)
-        stream.write(json.dumps(content))
-        stream.flush()
+        stream.write(json.dumps(content).encode())
         temporary.replace(path)
         return stream
     except OSError as error:
+        if stream is not None:
+            stream.close()
         with suppress(OSError):
             temporary.unlink()
         raise LockedError(f"The lock {path} could not be written: {error.strerror}.") from error

@@ -16,6 +16,7 @@ from mlcloud.provider.local.claims import (
     has_passed_on,
     is_claimed,
     is_mark,
+    own_claim,
     remove_claimed,
     remove_empty_folders,
     take,
@@ -96,6 +97,14 @@ class Bucket(Resource[BucketInputs, BucketOutputs], token="mlcloud:local:Bucket"
         if not is_claimed(Path(new.directory), KIND):
             take(Path(new.directory), Claim.of(KIND, context.urn, identifier))
         return _outputs(new)
+
+    @override
+    def abandon(self, context: Context, inputs: BucketInputs) -> None:
+        """Remove a directory that carries this bucket's mark."""
+        claim = own_claim(Path(inputs.directory) / MARK, KIND, context.urn)
+        if claim is not None:
+            self.delete(context, claim.identifier(inputs.directory), _outputs(inputs))
+        remove_empty_folders(Path(inputs.directory).parent)
 
     @override
     def delete(self, context: Context, identifier: str, outputs: BucketOutputs) -> None:

@@ -12,8 +12,8 @@ from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.fields import options
 from mlcloud.provider.local import checks
 from mlcloud.provider.local.bucket import KIND as BUCKET
-from mlcloud.provider.local.claims import MARK, Claim, has_passed_on, is_claimed
-from mlcloud.provider.local.files import OtherContentError, place_file, sha256_of
+from mlcloud.provider.local.claims import MARK, Claim, has_passed_on, is_claimed, own_claim
+from mlcloud.provider.local.files import OtherContentError, place_file, sha256_of, sweep
 from mlcloud.provider.resource import Context, Resource
 
 KIND: Final = "object"
@@ -118,6 +118,16 @@ class BucketObject(Resource[BucketObjectInputs, BucketObjectOutputs], token="mlc
         return _place(new, Path(outputs.path), Claim.of(KIND, context.urn, identifier))
 
     @override
+    def abandon(self, context: Context, inputs: BucketObjectInputs) -> None:
+        """Remove the file where it carries this object's mark."""
+        path, bucket = _path(inputs), Path(inputs.bucket)
+        if own_claim(_mark(path), KIND, context.urn) is not None:
+            path.unlink(missing_ok=True)
+            _mark(path).unlink(missing_ok=True)
+        sweep(path.parent)
+        _remove_empty_folders(path.parent, bucket)
+
+    @override
     def delete(self, context: Context, identifier: str, outputs: BucketObjectOutputs) -> None:
         """Remove the file, unless it was made again since, and the folders of its key that are empty then."""
         path, bucket = Path(outputs.path), Path(outputs.bucket)
@@ -125,6 +135,7 @@ class BucketObject(Resource[BucketObjectInputs, BucketObjectOutputs], token="mlc
             return
         path.unlink(missing_ok=True)
         _mark(path).unlink(missing_ok=True)
+        sweep(path.parent)
         _remove_empty_folders(path.parent, bucket)
 
 
@@ -141,8 +152,11 @@ def _mark(path: Path) -> Path:
 
 
 def _remove_empty_folders(folder: Path, bucket: Path) -> None:
-    while folder != bucket and bucket in folder.parents and folder.is_dir() and not any(folder.iterdir()):
-        folder.rmdir()
+    while folder != bucket and bucket in folder.parents:
+        if folder.is_dir():
+            if any(folder.iterdir()):
+                return
+            folder.rmdir()
         folder = folder.parent
 
 
@@ -156,9 +170,12 @@ def _place(new: BucketObjectInputs, path: Path, claim: Claim) -> BucketObjectOut
         if not source.is_file():
             raise ResourceError(f"source: {source} is not a file: check the path.")
         path.parent.mkdir(parents=True, exist_ok=True)
+        sweep(path.parent)
+        claim.write(_mark(path))  # first: what is here is known to be this object's, whenever that is cut off
         try:
             place_file(source, path, new.sha256)
         except OtherContentError as error:
+            _mark(path).unlink(missing_ok=True)
             _remove_empty_folders(path.parent, bucket)
             raise ResourceError(
                 f"source: {source} has SHA-256 {error.found}, not {new.sha256}: "

@@ -8,7 +8,6 @@ missing are marked as such, and go with the last thing in them.
 
 import contextlib
 import os
-import re
 import shutil
 import uuid
 from dataclasses import asdict, dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from mlcloud.provider.errors import ResourceError
-from mlcloud.provider.local.files import read_json, write_json
+from mlcloud.provider.local.files import is_left_over, read_json, sweep, unfinished, write_json
 
 MARK: Final = ".mlcloud"
 _FOLDER: Final = {"kind": "folder"}
@@ -66,6 +65,12 @@ def claim_of(mark: Path) -> Claim | None:
         return None
 
 
+def own_claim(mark: Path, kind: str, urn: str) -> Claim | None:
+    """The claim that a mark holds, where it is this resource's, whichever creation of it; else None."""
+    there = claim_of(mark)
+    return there if there is not None and (there.kind, there.urn) == (kind, urn) else None
+
+
 def is_mark(path: Path) -> bool:
     """Whether a file is a mark: of the folder that it lies in, or of the file that it is named after."""
     return path.name.startswith(".") and path.name.endswith(MARK)
@@ -87,7 +92,10 @@ def take(directory: Path, claim: Claim) -> None:
         raise ResourceError(f"{directory} is a link: give the directory that it points to, or remove it.")
     if directory.exists() and not directory.is_dir():
         raise ResourceError(f"{directory} is a file: choose another directory, or remove it.")
-    make_directory(directory)
+    sweep(directory.parent)
+    if _make_directory(directory, claim):
+        return
+    sweep(directory)
     mark = directory / MARK
     if not _mark_first(mark, claim):
         there = claim_of(mark)
@@ -105,7 +113,7 @@ def take(directory: Path, claim: Claim) -> None:
 
 def _mark_first(mark: Path, claim: Claim) -> bool:
     """Mark an unmarked place, unless somebody is faster."""
-    temporary = mark.with_name(f"{MARK}.{uuid.uuid4().hex}")
+    temporary = unfinished(mark)
     try:
         claim.write(temporary)
         os.link(temporary, mark)
@@ -124,7 +132,7 @@ def _not_ours(directory: Path, kind: str) -> ResourceError:
 
 
 def _names(directory: Path) -> list[str]:
-    return [path.name for path in directory.iterdir()]
+    return [path.name for path in directory.iterdir() if not is_left_over(path)]
 
 
 def has_passed_on(mark: Path, claim: Claim) -> bool:
@@ -147,23 +155,20 @@ def remove_claimed(directory: Path, kind: str) -> None:
                 f"{directory} carries no mark of this resource ({kind}), so it stays: remove it by hand."
             )
         # Renamed first: what is half removed never looks like a whole one.
-        directory.replace(directory.with_name(f".{directory.name}.{uuid.uuid4().hex}.removed"))
-    if directory.parent.is_dir():
-        doomed = re.compile(rf"\.{re.escape(directory.name)}\.[0-9a-f]{{32}}\.removed")
-        for path in list(directory.parent.iterdir()):
-            if doomed.fullmatch(path.name):
-                shutil.rmtree(path)
+        doomed = unfinished(directory)
+        directory.replace(doomed)
+        shutil.rmtree(doomed)
+    sweep(directory.parent)
 
 
-def make_directory(directory: Path) -> None:
-    """Make a directory where it is missing; the missing ones above it are marked as made by this provider."""
+def _make_directory(directory: Path, claim: Claim) -> bool:
+    """Make a directory, marked, where it is missing; those above it are marked as made by this provider."""
     for _ in range(_ATTEMPTS):
         try:
             make_folders(directory.parent)
-            directory.mkdir(exist_ok=True)
+            return not directory.exists() and _make_marked(directory, asdict(claim))
         except FileNotFoundError:
             continue
-        return
     raise ResourceError(f"{directory} cannot be made: the folder above it is removed again and again.")
 
 
@@ -173,14 +178,36 @@ def make_folders(folder: Path) -> None:
     while not folder.exists():
         missing.append(folder)
         folder = folder.parent
+    if missing:
+        sweep(folder)
     for path in reversed(missing):
-        with contextlib.suppress(FileExistsError):
-            path.mkdir()
-            write_json(path / MARK, _FOLDER)
+        _make_marked(path, _FOLDER)
+
+
+def _make_marked(directory: Path, content: object) -> bool:
+    """Make a directory with its mark, unless somebody is faster.
+
+    It is made aside, so that it is never there without its mark, whenever this process is killed.
+    """
+    made = unfinished(directory)
+    try:
+        made.mkdir()
+        write_json(made / MARK, content)
+        made.rename(directory)
+    except OSError:
+        if not directory.exists():
+            raise
+        return False
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
+    return True
 
 
 def remove_empty_folders(folder: Path) -> None:
     """Remove a folder and those above it, as far as this provider made them and nothing is left in them."""
+    while not folder.exists():
+        folder = folder.parent
+    sweep(folder)
     mark = folder / MARK
     with contextlib.suppress(FileNotFoundError):
         if read_json(mark) != _FOLDER or _names(folder) != [MARK]:

@@ -19,6 +19,7 @@ from mlcloud.provider.local.claims import (
     claim_of,
     has_passed_on,
     is_claimed,
+    own_claim,
     remove_claimed,
     remove_empty_folders,
     take,
@@ -203,6 +204,14 @@ class Endpoint(
         if not is_claimed(folder.path, KIND):
             take(folder.path, Claim.of(KIND, context.urn, identifier))
         return _outputs(new, start(context, folder, deployment).port)
+
+    @override
+    def abandon(self, context: Context, inputs: EndpointInputs) -> None:
+        """End every process and remove the folder where it carries this endpoint's mark."""
+        folder = EndpointFolder(path=Path(inputs.directory))
+        if own_claim(folder.path / MARK, KIND, context.urn) is not None:
+            _remove(folder, inputs.drain_timeout_s + END_MARGIN_S)
+        remove_empty_folders(folder.path.parent)
 
     @override
     def delete(self, context: Context, identifier: str, outputs: EndpointOutputs) -> None:

@@ -1,8 +1,11 @@
 """Files of the local cloud: hashes, whole-or-nothing writes and copies."""
 
+import contextlib
 import hashlib
 import json
 import os
+import re
+import shutil
 import uuid
 from pathlib import Path
 from typing import Any, Final, cast
@@ -11,6 +14,37 @@ from mlcloud.provider.errors import ResourceError
 
 _CHUNK_BYTES: Final = 1024 * 1024
 _READ_ONLY: Final = 0o444
+_UNFINISHED: Final = re.compile(r"\..+\.([1-9]\d*)\.[0-9a-f]{32}", re.DOTALL)
+
+
+def unfinished(path: Path) -> Path:
+    """A name beside `path` for what is not whole yet, or any more; it tells who works on it."""
+    return path.with_name(f".{path.name}.{os.getpid()}.{uuid.uuid4().hex}")
+
+
+def is_left_over(path: Path) -> bool:
+    """Whether a file or folder is the unfinished work of a process that has ended."""
+    found = _UNFINISHED.fullmatch(path.name)
+    if found is None:
+        return False
+    try:
+        os.kill(int(found[1]), 0)
+    except (ProcessLookupError, OverflowError):
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def sweep(folder: Path) -> None:
+    """Remove what processes that were killed at work have left in a folder."""
+    try:
+        left = [path for path in folder.iterdir() if is_left_over(path)]
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    for path in left:
+        with contextlib.suppress(FileNotFoundError):  # somebody else sweeps, too
+            shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
 
 def sha256_of(path: Path) -> str:
@@ -21,7 +55,7 @@ def sha256_of(path: Path) -> str:
 
 def write_json(path: Path, content: object) -> None:
     """Write a JSON file so that a reader sees the old or the new one, never a part."""
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
+    temporary = unfinished(path)
     try:
         temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         temporary.replace(path)
@@ -56,7 +90,7 @@ def place_file(source: Path, target: Path, sha256: str) -> None:
     Raises:
         OtherContentError: the content is not what the SHA-256 says.
     """
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
+    temporary = unfinished(target)
     digest = hashlib.sha256()
     try:
         with source.open("rb") as reader, temporary.open("xb") as writer:

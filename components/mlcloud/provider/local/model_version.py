@@ -11,7 +11,7 @@ from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.fields import options, wire_values
 from mlcloud.provider.local import checks
 from mlcloud.provider.local.claims import Claim, make_folders, remove_empty_folders
-from mlcloud.provider.local.files import path_of, read_json, write_json
+from mlcloud.provider.local.files import path_of, read_json, sweep, write_json
 from mlcloud.provider.local.models import is_whole, verify_model
 from mlcloud.provider.resource import Context, Resource
 
@@ -106,6 +106,15 @@ class ModelVersion(Resource[ModelVersionInputs, ModelVersionOutputs], token="mlc
         return _register(Claim.of(KIND, context.urn, identifier), new)
 
     @override
+    def abandon(self, context: Context, inputs: ModelVersionInputs) -> None:
+        """Remove an entry that carries this version's URN."""
+        entry = Path(_outputs(inputs).entry)
+        content = read_json(entry)
+        if content is not None and content.get("urn") == context.urn:
+            entry.unlink(missing_ok=True)
+        remove_empty_folders(entry.parent)
+
+    @override
     def delete(self, context: Context, identifier: str, outputs: ModelVersionOutputs) -> None:
         """Remove the entry, unless the same version was registered anew since."""
         entry = Path(outputs.entry)
@@ -139,5 +148,6 @@ def _register(claim: Claim, new: ModelVersionInputs) -> ModelVersionOutputs:
     outputs = _outputs(new)
     entry = Path(outputs.entry)
     make_folders(entry.parent)
+    sweep(entry.parent)
     write_json(entry, {**wire_values(outputs), "urn": claim.urn, "token": claim.token})
     return outputs

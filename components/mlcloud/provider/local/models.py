@@ -6,12 +6,11 @@ import hashlib
 import json
 import shutil
 import tarfile
-import uuid
 from pathlib import Path
 from typing import Any, Final, cast
 
 from mlcloud.provider.errors import ResourceError
-from mlcloud.provider.local.files import sha256_of
+from mlcloud.provider.local.files import sha256_of, sweep, unfinished
 
 MANIFEST: Final = "manifest.json"
 REPORT: Final = "report.html"
@@ -105,6 +104,7 @@ def publish_model(source: Path, bucket: Path, sha256: str) -> None:
     """Move a whole model into a bucket, in one step where both lie on one file system."""
     target = model_folder(bucket, sha256)
     target.parent.mkdir(parents=True, exist_ok=True)
+    sweep(target.parent)
     if is_whole(target, sha256):
         shutil.rmtree(source)
         return
@@ -115,7 +115,7 @@ def publish_model(source: Path, bucket: Path, sha256: str) -> None:
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        staged = target.with_name(f".{sha256}.{uuid.uuid4().hex}")
+        staged = unfinished(target)
         try:
             shutil.copytree(source, staged)
             staged.rename(target)

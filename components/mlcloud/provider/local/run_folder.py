@@ -18,12 +18,20 @@ from mlcloud.provider.local.claims import (
     remove_empty_folders,
     take,
 )
-from mlcloud.provider.local.files import OtherContentError, place_file, read_json, sha256_of, write_json
+from mlcloud.provider.local.files import (
+    OtherContentError,
+    place_file,
+    read_json,
+    sha256_of,
+    sweep,
+    write_json,
+)
 from mlcloud.provider.local.log_lines import event_of, last_lines, printable, tail
 from mlcloud.provider.local.processes import ProcessRef, processes_with
 
 KIND: Final = "training-run"
 _RECORD: Final = "run.json"
+_HYPERPARAMETERS: Final = Path("input", "config", "hyperparameters.json")
 _TAIL_LINES: Final = 5
 _FAILURE_CHARACTERS: Final = 2000
 _END_GRACE_S: Final = 5.0
@@ -91,8 +99,31 @@ class RunFolder:
         except TypeError:
             return None
 
+    def adopt(self) -> RunRecord | None:
+        """The record of a trainer whose starter was killed before it could note which process that is.
+
+        None where no trainer was started here. One that has ended by now is nobody's process any more.
+        """
+        found = processes_with("--prefix", str(self.path))
+        if not found and not self.is_done():
+            return None
+        process = found[0] if found else ProcessRef(pid=0, started="")
+        record = RunRecord(
+            status="running",
+            pid=process.pid,
+            started=process.started,
+            # Laid out right before the trainer is started.
+            started_at=(self.path / _HYPERPARAMETERS).stat().st_mtime,
+            duration_s=0.0,
+            metrics={},
+            sha256="",
+        )
+        self.write(record)
+        return record
+
     def write(self, record: RunRecord) -> None:
         """Keep the record."""
+        sweep(self.path)
         write_json(self.path / _RECORD, asdict(record))
 
     def mark(self, status: Status) -> None:
@@ -126,7 +157,7 @@ class RunFolder:
         config, channel = self.path / "input" / "config", self.path / "input" / "data" / "train"
         for folder in (config, channel, self.model, self.path / "output", self.log.parent, self.temporary):
             folder.mkdir(parents=True)
-        write_json(config / "hyperparameters.json", dict(hyperparameters))
+        write_json(self.path / _HYPERPARAMETERS, dict(hyperparameters))
         write_json(config / "inputdataconfig.json", {"train": {"TrainingInputMode": "File"}})
         write_json(config / "resourceconfig.json", {"current_host": "algo-1", "hosts": ["algo-1"]})
         try:

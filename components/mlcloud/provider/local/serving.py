@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from mlcloud.provider.errors import ResourceError
-from mlcloud.provider.local.files import read_json, write_json
+from mlcloud.provider.local.files import read_json, sweep, write_json
 from mlcloud.provider.local.processes import ProcessRef
 
 KIND: Final = "endpoint"
@@ -117,6 +117,7 @@ class EndpointFolder:
 
     def ask(self, deployment: Deployment, asker: ProcessRef) -> None:
         """Leave a request for the supervisor, and who waits for the answer."""
+        sweep(self.path)
         write_json(self._waiting, asdict(asker))
         write_json(self._request, asdict(deployment))
 

@@ -14,7 +14,7 @@ from mlcloud.provider.errors import Problem, ResourceError, Unhealthy
 from mlcloud.provider.fields import options
 from mlcloud.provider.local import checks
 from mlcloud.provider.local.bucket import KIND as BUCKET
-from mlcloud.provider.local.claims import MARK, Claim, has_passed_on, is_claimed
+from mlcloud.provider.local.claims import MARK, Claim, has_passed_on, is_claimed, own_claim
 from mlcloud.provider.local.files import path_of
 from mlcloud.provider.local.models import REPORT, is_whole, model_folder, model_sha256, publish_model
 from mlcloud.provider.local.run_folder import KIND, RunFolder, RunRecord
@@ -156,6 +156,14 @@ class TrainingRun(Resource[TrainingRunInputs, TrainingRunOutputs], token="mlclou
         return outputs
 
     @override
+    def abandon(self, context: Context, inputs: TrainingRunInputs) -> None:
+        """End the trainer and remove the run's folder where it carries this run's mark."""
+        folder = _folder(inputs)
+        with folder.lock():
+            if own_claim(folder.path / MARK, KIND, context.urn) is not None:
+                folder.remove()
+
+    @override
     def delete(self, context: Context, identifier: str, outputs: TrainingRunOutputs) -> None:
         """End the trainer and remove the run's folder; the model stays in its bucket."""
         folder = RunFolder(path=Path(outputs.run_directory))
@@ -210,7 +218,7 @@ def _result(context: Context, claim: Claim, new: TrainingRunInputs, folder: RunF
     timeout_s = min(new.timeout_s, context.timeout_s) if context.timeout_s is not None else new.timeout_s
     child = None
     with folder.lock():
-        record = folder.record() if is_claimed(folder.path, KIND) else None
+        record = (folder.record() or folder.adopt()) if is_claimed(folder.path, KIND) else None
         if record is not None and _has_model(record, folder, Path(new.models_bucket)):
             context.log(
                 f"The run {folder.path.name} has finished before: its model is taken.", ephemeral=True

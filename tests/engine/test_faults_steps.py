@@ -1,0 +1,80 @@
+"""Our own resources, killed before every step that they take on files: nothing is left or missing."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from support.faults_cloud import FaultyStack
+from support.faults_local import Served, Storage, Training, killed_at, local_cloud, running, tree
+from support.waiting import eventually
+
+Program = type[Storage] | type[Training] | type[Served]
+
+
+def fresh(folder: Path) -> FaultyStack:
+    """A stack in an empty folder: always the same one, for names follow from paths in inputs."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    folder.mkdir()
+    return FaultyStack(folder, local_cloud)
+
+
+def reference(folder: Path, program: Program, *editions: str) -> set[str]:
+    """What is there after updates that nobody disturbs."""
+    stack = fresh(folder)
+    for edition in editions:
+        assert stack.up(program(folder, edition)).ok, stack.errors()
+    found = tree(stack.cloud)
+    assert stack.destroy().ok
+    assert tree(stack.cloud) == set()
+    return found
+
+
+def check(
+    stack: FaultyStack, program: Program, step: int, expected: dict[str, set[str]], *, killed: bool
+) -> None:
+    """What whoever was interrupted does next: the same again, something else, or away with it."""
+    edition = ("one", "two", "")[step % 3]
+    if edition:
+        assert stack.up(program(stack.folder, edition)).ok, (step, stack.errors())
+        assert (len(stack.warnings()) > 0) == killed
+        # A model that was published stays in its bucket, which takes it with it: so it is without kills, too.
+        published = {item for item in expected["one"] if item.startswith("models/models/")}
+        assert expected[edition] <= tree(stack.cloud) <= expected[edition] | published, step
+        assert set(stack.up(program(stack.folder, edition)).summary) == {"same"}, step
+    assert stack.destroy().ok, (step, stack.errors())
+    assert tree(stack.cloud) == set(), step
+    eventually(lambda: running(stack.folder) == [])
+    assert stack.snapshot.pending_operations == []
+
+
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    ("program", "first", "every"),
+    [
+        pytest.param(Storage, "", 1, id="storage-made"),
+        pytest.param(Storage, "zero", 1, id="storage-replaced"),
+        pytest.param(Training, "", 1, id="training-made"),
+        # Another run is another folder: of these steps, every fourth is enough.
+        pytest.param(Training, "zero", 4, id="training-replaced"),
+        pytest.param(Served, "", 1, id="endpoint-made"),
+        pytest.param(Served, "zero", 1, id="endpoint-updated"),
+    ],
+)
+def test_an_update_that_is_killed_before_any_step_leaves_nothing_behind(
+    tmp_path: Path, program: Program, first: str, every: int
+) -> None:
+    expected = {
+        edition: reference(tmp_path / "stack", program, *filter(None, [first]), edition)
+        for edition in ("one", "two")
+    }
+    step, killed, kills = 0, True, 0
+    while killed:
+        stack = fresh(tmp_path / "stack")
+        if first:
+            assert stack.up(program(stack.folder, first)).ok, stack.errors()
+        killed = killed_at(stack, program(stack.folder, "one"), step)
+        check(stack, program, step, expected, killed=killed)
+        kills += killed
+        step += every
+    assert kills >= 7
