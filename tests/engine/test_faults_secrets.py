@@ -5,8 +5,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from mlcloud.embedded.events import Diagnostic, Progress, ResourceFailed
-from mlcloud.embedded.masking import Mask
+from mlcloud.embedded.engine.journal import Journal
+from mlcloud.embedded.events import Diagnostic, Event, Progress, ResourceFailed
+from mlcloud.embedded.properties.masking import Mask
 from mlcloud.embedded.properties.values import make_secret
 from pulumi import Output
 from support.engine import Stack, Thing
@@ -137,7 +138,9 @@ def test_words_of_events_are_masked_and_short_secrets_are_not() -> None:
         Progress(urn="urn", message=text),
         ResourceFailed(op="create", urn="urn", type="a:b:C", name="c", message=text),
     ):
-        assert mask.event(event).message == masked
+        told: list[Event] = []
+        Journal(told.append, mask, preview=False).emit(event)
+        assert [getattr(item, "message", None) for item in told] == [masked]
 
 
 @pytest.mark.parametrize(

@@ -5,13 +5,13 @@ from collections.abc import Callable
 
 from mlcloud.embedded.engine.decisions import Decider, Decision
 from mlcloud.embedded.engine.deletions import Deleter, deletion_op
+from mlcloud.embedded.engine.interrupted import Interrupted
 from mlcloud.embedded.engine.plan import PlannedResource
 from mlcloud.embedded.engine.run import Run
 from mlcloud.embedded.errors import EngineError
-from mlcloud.embedded.interrupted import Interrupted
-from mlcloud.embedded.masking import mark_secrets
 from mlcloud.embedded.program.goals import Goal, alias_urns
 from mlcloud.embedded.properties.marks import Properties
+from mlcloud.embedded.properties.masking import mark_outputs
 from mlcloud.embedded.providers.clients import LostProviderError, Made
 from mlcloud.embedded.state.records import (
     STACK_TYPE,
@@ -196,3 +196,8 @@ class Deployment:
         self._ledger.end(operation, settle)
         if made.init_errors:
             raise EngineError("\n".join(made.init_errors))
+
+
+def mark_secrets(record: ResourceRecord, outputs: Properties) -> Properties:
+    """The outputs of a resource, with its secrets marked."""
+    return mark_outputs(outputs, record.inputs, record.additional_secret_outputs)

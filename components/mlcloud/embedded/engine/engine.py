@@ -17,12 +17,12 @@ from mlcloud.embedded.engine.refreshing import refresh
 from mlcloud.embedded.engine.run import Run
 from mlcloud.embedded.errors import EngineError, StoppedError
 from mlcloud.embedded.events import Diagnostic, OnEvent, Summary
-from mlcloud.embedded.masking import Mask
 from mlcloud.embedded.program.runner import check_sdk_version, folder_program, run_program
 from mlcloud.embedded.project.outputs import exported
 from mlcloud.embedded.project.project import Project
 from mlcloud.embedded.project.target import Target
 from mlcloud.embedded.properties import values
+from mlcloud.embedded.properties.masking import Mask
 from mlcloud.embedded.providers.instances import ProviderInstances
 from mlcloud.embedded.providers.plugins import EngineLog, ProviderHost
 from mlcloud.embedded.state.backend import FileBackend, StackState, Update, backend_url

@@ -5,6 +5,7 @@ import time
 from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from mlcloud.embedded.errors import EngineError, StoppedError
@@ -12,12 +13,13 @@ from mlcloud.embedded.events import (
     Diagnostic,
     Event,
     OnEvent,
+    Progress,
     PropertyChange,
     ResourceEnded,
     ResourceFailed,
     ResourceStarted,
 )
-from mlcloud.embedded.masking import Mask
+from mlcloud.embedded.properties.masking import Mask
 from mlcloud.embedded.state.records import ResourceRecord, is_default_provider
 
 _PARTS_OF_REPLACEMENTS = frozenset({"delete-replaced", "discard-replaced", "remove-pending-replace"})
@@ -40,7 +42,9 @@ class Journal:
 
     def emit(self, event: Event) -> None:
         """Tell of something, one event at a time, without secrets."""
-        event = self.mask.event(event)
+        if isinstance(event, Diagnostic | Progress | ResourceFailed):
+            # Values are marked as secrets one by one; words may quote any of them.
+            event = replace(event, message=self.mask(event.message))
         with self._emitting:
             if isinstance(event, Diagnostic):
                 self.diagnostics.append(event)

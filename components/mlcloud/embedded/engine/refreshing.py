@@ -6,9 +6,9 @@ from functools import partial
 
 from mlcloud.embedded.engine.changes import property_changes
 from mlcloud.embedded.engine.deletions import PARALLEL
+from mlcloud.embedded.engine.deployment import mark_secrets
 from mlcloud.embedded.engine.run import Run
 from mlcloud.embedded.errors import StoppedError
-from mlcloud.embedded.masking import mark_secrets
 from mlcloud.embedded.providers.clients import Diff
 from mlcloud.embedded.state.records import ResourceRecord, is_provider, timestamp
 

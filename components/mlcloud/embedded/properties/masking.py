@@ -4,14 +4,12 @@ import json
 import re
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
 from typing import Any, cast
 from urllib.parse import quote
 
-from mlcloud.embedded.events import Diagnostic, Event, Progress, ResourceFailed
 from mlcloud.embedded.properties import values
 from mlcloud.embedded.properties.marks import UNKNOWN, Properties
-from mlcloud.embedded.state.records import ResourceRecord
+from mlcloud.embedded.properties.trees import walk
 
 SHORTEST = 3
 """Characters. A shorter secret stays in messages, for nearly every message holds it by chance: the CLI's own
@@ -49,29 +47,22 @@ class Mask:
         pattern = self._pattern
         return text if pattern is None else pattern.sub(values.SECRET_TEXT, text)
 
-    def event(self, event: Event) -> Event:
-        """Return the event with its words masked; values are marked as secrets one by one already."""
-        if isinstance(event, Diagnostic | Progress | ResourceFailed):
-            return replace(event, message=self(event.message))
-        return event
-
 
 def secret_texts(value: Any) -> Iterator[str]:
     """Every text and number inside the secrets of a value."""
-    for item in values.walk(value):
+    for item in walk(value):
         if values.is_secret(item):
-            for inner in values.walk(values.plain(item)):
+            for inner in walk(values.plain(item)):
                 if isinstance(inner, str) and inner != UNKNOWN:
                     yield inner
                 elif isinstance(inner, int | float) and not isinstance(inner, bool):
                     yield json.dumps(inner)
 
 
-def mark_secrets(record: ResourceRecord, outputs: Properties) -> Properties:
-    """The outputs; secrets are those that the program names, whose input is one, and that hold one's text."""
-    names = {*record.additional_secret_outputs}
-    names |= {key for key, value in record.inputs.items() if values.is_secret(value)}
-    texts = {text for text in secret_texts(record.inputs) if len(text) >= SHORTEST_IN_OUTPUTS}
+def mark_outputs(outputs: Properties, inputs: Properties, named: Iterable[str]) -> Properties:
+    """The outputs; secrets are those that are named, whose input is one, and that hold the text of one."""
+    names = {*named, *(key for key, value in inputs.items() if values.is_secret(value))}
+    texts = {text for text in secret_texts(inputs) if len(text) >= SHORTEST_IN_OUTPUTS}
     names |= {key for key, value in outputs.items() if texts and _holds_any(value, texts)}
     return {
         key: values.make_secret(value) if key in names and not values.is_secret(value) else value
