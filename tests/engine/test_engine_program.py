@@ -10,7 +10,7 @@ import pulumi
 import pytest
 from mlcloud.embedded.events import Diagnostic, Event, ResourceFailed
 from mlcloud.embedded.program.runner import folder_program
-from mlcloud.embedded.properties.values import has_secret, is_secret, plain
+from mlcloud.embedded.properties.values import has_secret, is_secret, make_secret, plain
 from mlcloud.embedded.state.records import PendingOperation, ResourceRecord
 from pulumi import Output, ResourceOptions
 from support.engine import Stack, Thing, ThingProvider
@@ -329,3 +329,45 @@ def test_what_a_listener_prints_is_not_taken_for_the_programs(
     assert stack.up(lambda: Thing("a")).ok
     assert not any(isinstance(item, Diagnostic) for item in stack.events)
     assert capsys.readouterr().out.count("ResourceEnded") == 2
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_what_was_being_deleted_when_a_run_was_cut_off_is_looked_at(stack: Stack, gone: bool) -> None:
+    assert stack.up(lambda: Thing("a")).ok
+    record = stack.resources["a"]
+    stack.state.snapshot.pending_operations = [PendingOperation(type="deleting", resource=record)]
+    if gone:
+        stack.provider.things.clear()
+    assert stack.up(lambda: Thing("a")).ok
+    [told] = [item.message for item in stack.events if isinstance(item, Diagnostic)]
+    assert "while it was deleting this resource" in told
+    assert stack.ops == [("create" if gone else "same", "a")]
+    assert set(stack.provider.things) == {stack.resources["a"].id}
+    assert stack.state.snapshot.pending_operations == []
+
+
+def test_what_was_being_changed_when_a_run_was_cut_off_is_changed_again(stack: Stack) -> None:
+    assert stack.up(lambda: Thing("a", size=1)).ok
+    record = stack.resources["a"]
+    stack.state.snapshot.pending_operations = [PendingOperation(type="updating", resource=record)]
+    next(iter(stack.provider.things.values()))["size"] = 2
+    assert stack.up(lambda: Thing("a", size=1)).ok
+    assert stack.ops == [("update", "a")]
+    assert [thing["size"] for thing in stack.provider.things.values()] == [1]
+    assert stack.up(lambda: Thing("a", size=1)).summary == {"same": 2}
+
+
+def test_a_refresh_ends_the_notice_of_a_creation_that_nobody_can_find(stack: Stack) -> None:
+    record = ResourceRecord(
+        urn="urn:pulumi:dev::shop::test:index:Thing::a",
+        type="test:index:Thing",
+        custom=True,
+        inputs={"size": 1, "password": make_secret("hush-hush")},
+    )
+    stack.state.snapshot.pending_operations = [PendingOperation(type="creating", resource=record)]
+    assert stack.refresh().ok
+    [told] = [item.message for item in stack.events if isinstance(item, Diagnostic)]
+    assert "test:index:Thing of password: [secret], size: 1" in told
+    assert stack.state.snapshot.pending_operations == []
+    assert stack.refresh().ok
+    assert not any(isinstance(item, Diagnostic) for item in stack.events)

@@ -83,7 +83,7 @@ def test_kills_of_engine_and_provider_together(tmp_path: Path) -> None:
         more = trainings(stack) - before
         assert set(more.values()) <= {1}, (about, more)
         assert set(more) <= {f"trainings-{item.edition}" for item in (wanted, again)}, (about, more)
-    assert len(cut) >= 2, cut
+    assert cut, "no kill fell into an operation"
     finish(stack)
 
 

@@ -21,7 +21,7 @@ NAME = "mlcloud"
 # A training run occupies its thread until it ends, and `Cancel` needs one too; threads are made when needed.
 # An engine asks for at most four operations per processor at once (the CLI's `--parallel`).
 MAX_OPERATIONS = 1024
-PARENT_CHECK_S = 1.0
+PARENT_CHECK_S = 0.2
 # Pulumi's own limit for messages (rpcutil.GrpcChannelOptions).
 MAX_MESSAGE_BYTES = 400 * 1024 * 1024
 

@@ -81,6 +81,7 @@ class Ledger:
         with self._lock:
             self._base = [record for record in self._base if record is not old]
             self._news = [record for record in self._news if record is not old]
+            self.olds = {urn: record for urn, record in self.olds.items() if record is not old}
             self._unsaved = True
 
     def replace(self, old: ResourceRecord, new: ResourceRecord) -> None:

@@ -1,5 +1,6 @@
 """What an endpoint's resource and its supervisor agree on: its files, and what is to be served."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
@@ -122,8 +123,13 @@ class EndpointFolder:
         write_json(self._request, asdict(deployment))
 
     def stop_waiting(self) -> None:
-        """Take note of the answer, or ask no longer."""
-        self._waiting.unlink(missing_ok=True)
+        """Take note of the answer, or ask no longer.
+
+        A plugin whose engine was killed lives on for a moment, in which the next one may ask already.
+        """
+        asker = self.asker()
+        if asker is None or asker.pid == os.getpid():
+            self._waiting.unlink(missing_ok=True)
 
     def asker(self) -> ProcessRef | None:
         """Who waits for an answer; None when nobody does any more."""
