@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import Any, Protocol, cast
 
 from mlcloud.core.errors import UserError
+from mlcloud.core.lineage import Lineage
 
 CLOUDS_WITH_OPERATIONS = ("local", "aws", "gcp", "azure")
 
@@ -73,6 +74,10 @@ class ModelVersion:
     """Whether it is the one that the stack serves."""
     metrics: Mapping[str, float] = field(default_factory=dict[str, float])
     """On held-out rows, by name; empty where none are known."""
+    lineage: Lineage | None = None
+    """Where it comes from; None where its manifest could not be read."""
+    refusal: str = ""
+    """Why the registry does not let it be served: rejected, failed, archived; empty where it does."""
 
 
 class StackOperations(Protocol):

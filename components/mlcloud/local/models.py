@@ -21,6 +21,7 @@ class LocalModelArgs:
         sha256: SHA-256 of the folder's manifest, or of the archive.
         metrics: Metrics on held-out rows, by name. Default: none are known.
         version: The version's label. Default: the first 12 characters of the hash.
+        run: Name of the run that trained it. Default: none is known.
     """
 
     scope: LocalScope
@@ -29,6 +30,7 @@ class LocalModelArgs:
     sha256: pulumi.Input[str]
     metrics: pulumi.Input[Mapping[str, float]] | None = None
     version: str | None = None
+    run: pulumi.Input[str] | None = None
 
 
 class LocalModel(pulumi.ComponentResource):
@@ -39,17 +41,21 @@ class LocalModel(pulumi.ComponentResource):
     version: pulumi.Output[str]
     uri: pulumi.Output[str]
     sha256: pulumi.Output[str]
+    registry: str
+    """Absolute path of the registry's folder: this version and those before it."""
 
     def __init__(self, name: str, args: LocalModelArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("mlcloud:index:LocalModel", name, {}, opts)
+        self.registry = args.scope.folder("registry")
         version = ModelVersion(
             f"{name}-version",
             name=args.model_name,
-            registry_directory=args.scope.folder("registry"),
+            registry_directory=self.registry,
             model_uri=args.uri,
             model_sha256=args.sha256,
             metrics=args.metrics,
             version=args.version,
+            run=args.run,
             opts=child_options(self, environment=args.scope.environment),
         )
         self.id = version.id

@@ -7,17 +7,16 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
 from mlcloud.core.errors import UserError
 from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample, predictions_in
+from mlcloud.local import versions
 
 _TIMEOUT_S = 30.0
 _FOLLOW_EVERY_S = 0.5
-_VERSION_DIGITS = 12
 _REQUESTS = re.compile(r'^mlcloud_requests_total\{route="([^"]*)",status="(\d+)"\} (\d+)', re.MULTILINE)
 _NO_ANSWER = (OSError, http.client.HTTPException)
 _PROBES = frozenset({"/", "/ping", "/metrics", "/v2/health/live", "/v2/health/ready"})
@@ -88,42 +87,8 @@ def status(outputs: Mapping[str, Any]) -> EndpointStatus:
 
 
 def models(outputs: Mapping[str, Any]) -> list[ModelVersion]:
-    """List the models that lie beside the live one in its bucket, and the live one itself.
-
-    Folders alone are opened: an archive that was pinned tells no more than what the stack knows of it.
-    """
-    live = _folder(_output(outputs, "model_uri"))
-    folders = [live] if live.is_file() else [path.parent for path in live.parent.glob("*/manifest.json")]
-    found = [_version(folder, live, outputs) for folder in folders]
-    return sorted(found, key=lambda version: version.created, reverse=True)
-
-
-def _version(folder: Path, live: Path, outputs: Mapping[str, Any]) -> ModelVersion:
-    manifest = folder if folder.is_file() else folder / "manifest.json"
-    is_live = folder == live
-    sha256 = str(outputs.get("model_sha256", "")) if is_live else folder.name
-    metrics: Any = outputs.get("metrics") if folder.is_file() else _metrics(manifest)
-    return ModelVersion(
-        label=str(outputs.get("model_version", "")) if is_live else sha256[:_VERSION_DIGITS],
-        stage="served" if is_live else "kept",
-        sha256=sha256,
-        uri=folder.as_uri(),
-        created=datetime.fromtimestamp(manifest.stat().st_mtime, UTC),
-        is_live=is_live,
-        metrics=metrics or {},
-    )
-
-
-def _metrics(manifest: Path) -> dict[str, float]:
-    try:
-        content = cast("dict[str, Any]", json.loads(manifest.read_bytes()))
-    except ValueError:
-        return {}
-    return {
-        name: float(value)
-        for name, value in cast("dict[str, Any]", content.get("metrics", {})).items()
-        if isinstance(value, int | float)
-    }
+    """List the versions whose models are there, the latest first."""
+    return versions.listed(outputs)
 
 
 def logs(outputs: Mapping[str, Any], *, source: str, lines: int, follow: bool) -> Iterator[str]:

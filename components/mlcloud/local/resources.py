@@ -135,6 +135,7 @@ class ModelVersion(ProviderResource):
         metrics: pulumi.Input[Mapping[str, pulumi.Input[float]]] | None = None,
         stage: pulumi.Input[str] | None = None,
         version: pulumi.Input[str] | None = None,
+        run: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         inputs = {
@@ -145,6 +146,7 @@ class ModelVersion(ProviderResource):
             "metrics": metrics,
             "stage": stage,
             "version": version,
+            "run": run,
         }
         super().__init__(_model_version.ModelVersion, resource_name, inputs, opts)
 

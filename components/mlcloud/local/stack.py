@@ -46,6 +46,8 @@ def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
         "model_sha256": model.sha256,
         "model_uri": model.uri,
         "model_version": endpoint.model_version,
+        "models_bucket": storage.models.directory,
+        "registry": model.registry,
         "replicas": _replicas(settings),
     }
     if training is not None:
@@ -97,6 +99,7 @@ def _live_model(settings: Settings, scope: LocalScope, training: LocalTraining |
             uri=training.model_uri,
             sha256=training.model_sha256,
             metrics=training.metrics,
+            run=training.name,
         )
     return LocalModel("model", args)
 

@@ -1,5 +1,6 @@
-"""A model version: one entry of the registry, for a model that is there and is the one meant."""
+"""A model version: the registry's entry of a model that is there and is the one meant."""
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -7,12 +8,14 @@ from typing import Final
 
 from typing_extensions import override
 
+from mlcloud.core.lineage import Lineage
 from mlcloud.provider.errors import ResourceError
-from mlcloud.provider.fields import options, wire_values
+from mlcloud.provider.fields import options
 from mlcloud.provider.local import checks
-from mlcloud.provider.local.claims import Claim, make_folders, remove_empty_folders
-from mlcloud.provider.local.files import path_of, read_json, sweep, write_json
-from mlcloud.provider.local.models import is_whole, verify_model
+from mlcloud.provider.local.claims import Claim
+from mlcloud.provider.local.files import path_of
+from mlcloud.provider.local.models import REPORT, is_whole, metrics_of, verify_model
+from mlcloud.provider.local.registry import Entry, entry_path, read_entry, register, unregister
 from mlcloud.provider.resource import Context, Resource
 
 VERSION_LENGTH: Final = 12
@@ -31,6 +34,7 @@ class ModelVersionInputs:
         metrics: its metrics on held-out rows, by name.
         stage: what the version is for. Default `live`.
         version: label of the version. Default: the first 12 characters of the SHA-256.
+        run: name of the run that made the model. Default: none is known.
     """
 
     name: str = field(metadata=options(replace=True, check=checks.name))
@@ -40,6 +44,7 @@ class ModelVersionInputs:
     metrics: dict[str, float] = field(default_factory=dict[str, float])
     stage: str = field(default="live", metadata=options(check=checks.name))
     version: str | None = field(default=None, metadata=options(replace=True, check=checks.label))
+    run: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +71,7 @@ class ModelVersionOutputs:
 
 
 class ModelVersion(Resource[ModelVersionInputs, ModelVersionOutputs], token="mlcloud:local:ModelVersion"):
-    """Registers a model; the model itself belongs to its bucket."""
+    """Registers a model; the model itself belongs to its bucket. The version before stays, as `kept`."""
 
     @override
     def preview(self, new: ModelVersionInputs, old: ModelVersionOutputs | None) -> Mapping[str, object]:
@@ -107,22 +112,17 @@ class ModelVersion(Resource[ModelVersionInputs, ModelVersionOutputs], token="mlc
 
     @override
     def abandon(self, context: Context, inputs: ModelVersionInputs) -> None:
-        """Remove an entry that carries this version's URN."""
+        """Take back an entry that carries this version's URN."""
         entry = Path(_outputs(inputs).entry)
-        content = read_json(entry)
-        if content is not None and content.get("urn") == context.urn:
-            entry.unlink(missing_ok=True)
-        remove_empty_folders(entry.parent)
+        own = read_entry(entry)
+        if own is not None and own.urn == context.urn and own.until is None:
+            unregister(entry.parent.parent, entry, own.urn, own.token)
 
     @override
     def delete(self, context: Context, identifier: str, outputs: ModelVersionOutputs) -> None:
-        """Remove the entry, unless the same version was registered anew since."""
+        """Keep the entry where another has followed; else all that this resource registered goes."""
         entry = Path(outputs.entry)
-        content = read_json(entry)
-        if content is not None and content.get("token") != Claim.of(KIND, context.urn, identifier).token:
-            return
-        entry.unlink(missing_ok=True)
-        remove_empty_folders(entry.parent)
+        unregister(entry.parent.parent, entry, context.urn, Claim.of(KIND, context.urn, identifier).token)
 
 
 def _outputs(new: ModelVersionInputs) -> ModelVersionOutputs:
@@ -134,20 +134,32 @@ def _outputs(new: ModelVersionInputs) -> ModelVersionOutputs:
         sha256=new.model_sha256,
         stage=new.stage,
         metrics=new.metrics,
-        entry=str(Path(new.registry_directory) / new.name / f"{version}.json"),
+        entry=str(entry_path(Path(new.registry_directory), new.name, version)),
     )
 
 
 def _register(claim: Claim, new: ModelVersionInputs) -> ModelVersionOutputs:
+    model = path_of(new.model_uri)
     try:
-        verify_model(path_of(new.model_uri), new.model_sha256)
+        manifest = verify_model(model, new.model_sha256)
     except ResourceError as error:
         raise ResourceError(
             f"modelUri: {error} Train it in this stack (`model: training`), or pin a model that is there."
         ) from None
-    outputs = _outputs(new)
-    entry = Path(outputs.entry)
-    make_folders(entry.parent)
-    sweep(entry.parent)
-    write_json(entry, {**wire_values(outputs), "urn": claim.urn, "token": claim.token})
+    outputs, report = _outputs(new), model / REPORT
+    lineage = Lineage.of_manifest(manifest, run=new.run or "", report=str(report) if report.is_file() else "")
+    entry = Entry(
+        name=outputs.name,
+        version=outputs.version,
+        uri=outputs.uri,
+        sha256=outputs.sha256,
+        stage=outputs.stage,
+        metrics=outputs.metrics or metrics_of(manifest),
+        lineage=None if lineage is None else lineage.plain(),
+        created=time.time(),
+        until=None,
+        urn=claim.urn,
+        token=claim.token,
+    )
+    register(Path(new.registry_directory), entry)
     return outputs

@@ -4,8 +4,10 @@ import contextlib
 import errno
 import hashlib
 import json
+import math
 import shutil
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 
@@ -55,6 +57,18 @@ def verify_model(model: Path, sha256: str) -> dict[str, Any]:
                 f"The file {name} of the model at {model.as_uri()} is not the one in its manifest."
             )
     return manifest
+
+
+def metrics_of(manifest: Mapping[str, Any]) -> dict[str, float]:
+    """The metrics on held-out rows that a manifest tells, by name."""
+    metrics = manifest.get("metrics")
+    if not isinstance(metrics, dict):
+        return {}
+    return {
+        name: float(value)
+        for name, value in cast("dict[str, Any]", metrics).items()
+        if isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    }
 
 
 def is_whole(model: Path, sha256: str) -> bool:
