@@ -1,5 +1,6 @@
 """Predict, status and logs on AWS; botocore checks every call and answer against the API's model."""
 
+import hashlib
 import io
 import json
 import tarfile
@@ -15,6 +16,7 @@ from mlcloud.aws import operations
 from mlcloud.core.errors import UserError
 from mlcloud.core.operations import operations_of
 from mlcloud.provider.aws.clients import Clients
+from support.provider_models import LINEAGE
 
 OUTPUTS = {
     "cloud": "aws",
@@ -270,17 +272,67 @@ def package(number: int, approval: str, sha256: str, **metadata: str) -> dict[st
     }
 
 
+def listed(stub: Stub, *packages: dict[str, Any]) -> None:
+    """The group has these, one on each page."""
+    asked: dict[str, Any] = {
+        "ModelPackageGroupName": "shop",
+        "SortBy": "CreationTime",
+        "SortOrder": "Descending",
+    }
+    summary = ("ModelPackageArn", "CreationTime", "ModelPackageStatus")
+    for number, found in enumerate(packages, start=1):
+        page: dict[str, Any] = {"ModelPackageSummaryList": [{key: found[key] for key in summary}]}
+        if number < len(packages):
+            page["NextToken"] = str(number)
+        stub("sagemaker").add_response("list_model_packages", page, asked)
+        arn = {"ModelPackageName": found["ModelPackageArn"]}
+        stub("sagemaker").add_response("describe_model_package", found, arn)
+        asked = {**asked, "NextToken": str(number)}
+
+
+def stored(stub: Stub, sha256: str, manifest: bytes) -> None:
+    """The bucket has a version's archive with this manifest."""
+    place = {"Bucket": "shop", "Key": f"models/{sha256}/model.tar.gz"}
+    content = {"Body": streamed(archive(manifest__json=manifest))}
+    stub("s3").add_response("get_object", content, place)
+
+
+def test_a_version_tells_where_it_comes_from_as_its_own_manifest_says(stub: Stub) -> None:
+    manifest = json.dumps({**LINEAGE, "files": {}}).encode()
+    known = hashlib.sha256(manifest).hexdigest()
+    listed(stub, package(2, "Approved", known), package(1, "Approved", "a" * 64))
+    stored(stub, known, manifest)
+    stored(stub, "a" * 64, manifest)
+    told, other = operations.models({**OUTPUTS, "model_name": "shop"})
+    assert told.lineage is not None
+    assert (told.lineage.data_sha256, told.lineage.trainer_version) == ("da" * 32, "0.1.0")
+    assert told.lineage.hyperparameters == LINEAGE["hyperparameters"]
+    assert other.lineage is None, "what lies there is another model"
+
+
+@pytest.mark.parametrize(
+    ("approval", "status", "refusal"),
+    [
+        ("Approved", "Completed", ""),
+        ("PendingManualApproval", "Completed", ""),
+        ("Rejected", "Completed", "Rejected"),
+        ("Approved", "Failed", "Failed"),
+    ],
+)
+def test_what_was_rejected_or_has_failed_may_not_be_served(
+    stub: Stub, approval: str, status: str, refusal: str
+) -> None:
+    listed(stub, {**package(1, approval, "a" * 64), "ModelPackageStatus": status})
+    stub("s3").add_client_error("get_object", "NoSuchKey")
+    (found,) = operations.models({**OUTPUTS, "model_name": "shop"})
+    assert (found.refusal, found.lineage) == (refusal, None)
+
+
 def test_versions_tell_approval_metrics_and_which_one_is_live(stub: Stub) -> None:
     new, old = package(2, "Approved", "b" * 64, version="v2"), package(1, "Rejected", "a" * 64, version="v1")
     old["CustomerMetadataProperties"]["metric.r2"] = "0.91"
-    asked = {"ModelPackageGroupName": "shop", "SortBy": "CreationTime", "SortOrder": "Descending"}
-    summary = ("ModelPackageArn", "CreationTime", "ModelPackageStatus")
-    for found, token in ((new, {}), (old, {"NextToken": "2"})):
-        page = {"ModelPackageSummaryList": [{key: found[key] for key in summary}]}
-        answer = {**page, "NextToken": "2"} if found is new else page
-        stub("sagemaker").add_response("list_model_packages", answer, {**asked, **token})
-        arn = {"ModelPackageName": found["ModelPackageArn"]}
-        stub("sagemaker").add_response("describe_model_package", found, arn)
+    listed(stub, new, old)
+    stub("s3").add_client_error("get_object", "AccessDenied")  # Asked once: it refuses the next one, too.
     live, before = operations.models({**OUTPUTS, "model_name": "shop", "model_sha256": "b" * 64})
     assert (live.label, live.stage, live.is_live, live.metrics) == ("v2", "Approved", True, {})
     assert (before.label, before.stage, before.is_live) == ("v1", "Rejected", False)

@@ -1,5 +1,6 @@
 """Predict, status, models and logs on Azure: what Azure is asked, and what people are told."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -9,8 +10,11 @@ from mlcloud.azure import operations
 from mlcloud.azure.descriptions import description
 from mlcloud.core.errors import UserError
 from mlcloud.core.operations import operations_of
+from mlcloud.provider.azure import blobs
+from mlcloud.provider.azure.blobs import Place
 from mlcloud.provider.azure.clients import Answer, AzureError, Clients, UnansweredError
 from mlcloud.provider.errors import ResourceError
+from support.provider_models import LINEAGE
 
 WORKSPACE = (
     "/subscriptions/s-1/resourceGroups/shop-dev/providers/Microsoft.MachineLearningServices/workspaces/shop"
@@ -144,7 +148,9 @@ def test_an_endpoint_without_traffic_is_down(azure: Azure, content: Any) -> None
     assert "mlcloud up STACK" in found.detail
 
 
-def test_versions_are_told_with_their_addresses_as_a_stack_file_pins_them(azure: Azure) -> None:
+def test_versions_are_told_with_their_addresses_as_a_stack_file_pins_them(
+    azure: Azure, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def version(label: str, sha256: str, day: int, **more: Any) -> dict[str, Any]:
         return {
             "name": f"v{label}",
@@ -158,6 +164,7 @@ def test_versions_are_told_with_their_addresses_as_a_stack_file_pins_them(azure:
             },
         }
 
+    monkeypatch.setattr(blobs, "size", lambda clients, place: None)
     azure.answers[f"{MODEL}/versions"] = {
         "value": [version("one", "cd" * 32, 1, isArchived=True), version("two", "ab" * 32, 2)]
     }
@@ -165,7 +172,42 @@ def test_versions_are_told_with_their_addresses_as_a_stack_file_pins_them(azure:
     assert (latest.label, latest.is_live, latest.metrics) == ("two", True, {"r2": 0.91})
     assert latest.uri == f"https://shopdev.blob.core.windows.net/models/models/{'ab' * 32}"
     assert latest.created.tzinfo is not None
-    assert (first.stage, first.is_live) == ("archived", False)
+    assert (first.stage, first.is_live, first.refusal) == ("archived", False, "archived")
+    assert (latest.lineage, latest.refusal) == (None, "")
+
+
+def test_a_version_tells_where_it_comes_from_as_its_own_manifest_says(
+    azure: Azure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    manifest = json.dumps({**LINEAGE, "files": {}}).encode()
+    known = hashlib.sha256(manifest).hexdigest()
+    read: list[str] = []
+
+    def content(_clients: Clients, place: Place) -> bytes:
+        read.append(str(place))
+        return manifest
+
+    monkeypatch.setattr(blobs, "size", lambda clients, place: len(manifest))
+    monkeypatch.setattr(blobs, "read", content)
+    azure.answers[f"{MODEL}/versions"] = {
+        "value": [
+            {
+                "name": f"v{day}",
+                "systemData": {"createdAt": f"2026-01-0{day}T00:00:00Z"},
+                "properties": {
+                    "modelUri": f"azureml://subscriptions/s-1/datastores/models/paths/models/{sha256}",
+                    "properties": {"mlcloud_sha256": sha256},
+                    "jobName": "shop-dev-0a1b",
+                },
+            }
+            for day, sha256 in ((2, known), (1, "cd" * 32))
+        ]
+    }
+    told, other = operations.models(OUTPUTS)
+    assert told.lineage is not None
+    assert (told.lineage.data_sha256, told.lineage.run) == ("da" * 32, "shop-dev-0a1b")
+    assert other.lineage is None, "what lies there is another model"
+    assert read[0] == f"https://shopdev.blob.core.windows.net/models/models/{known}/manifest.json"
 
 
 def test_the_endpoints_log_is_that_of_the_deployment_with_most_requests(azure: Azure) -> None:

@@ -1,5 +1,6 @@
 """Predict, status and logs on GCP: what Google is asked, and what people are told."""
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -10,6 +11,7 @@ from mlcloud.core.operations import operations_of
 from mlcloud.gcp import operations
 from mlcloud.gcp.descriptions import description
 from mlcloud.provider.gcp.clients import Clients, GcpError
+from support.provider_models import LINEAGE
 
 ENDPOINT = "projects/shop-123456/locations/europe-west4/endpoints/shop-1a2b3c4"
 OUTPUTS = {
@@ -205,6 +207,27 @@ def test_a_manifest_without_a_row_is_told(google: Google, content: bytes) -> Non
         operations.sample(OUTPUTS)
 
 
+def test_a_version_tells_where_it_comes_from_as_its_own_manifest_says(google: Google) -> None:
+    manifest = json.dumps({**LINEAGE, "files": {}}).encode()
+    known = hashlib.sha256(manifest).hexdigest()
+    google.answers = {f"v1/{OUTPUTS['model_id']}:listVersions": {"models": []}}
+    for number, sha256 in enumerate((known, "cd" * 32), start=1):
+        env = [{"name": "MLCLOUD_MODEL_SHA256", "value": sha256}]
+        version = {
+            "versionId": str(number),
+            "versionCreateTime": f"2026-01-0{3 - number}T00:00:00.5Z",
+            "artifactUri": f"gs://shop-models/models/{number}/",
+            "containerSpec": {"env": env},
+        }
+        google.answers[f"v1/{OUTPUTS['model_id']}:listVersions"]["models"].append(version)
+        google.answers[f"storage/v1/b/shop-models/o/models%2F{number}%2Fmanifest.json"] = {"size": "10"}
+        google.answers[f"shop-models/models/{number}/manifest.json"] = manifest
+    told, other = operations.models(OUTPUTS)
+    assert told.lineage is not None
+    assert (told.lineage.data_sha256, told.lineage.trainer_version) == ("da" * 32, "0.1.0")
+    assert other.lineage is None, "what lies there is another model"
+
+
 def test_versions_are_listed_latest_first_with_what_they_tell_of_themselves(google: Google) -> None:
     def version(number: int, sha256: str, told: str) -> dict[str, Any]:
         env = {"MLCLOUD_MODEL_SHA256": sha256, "MLCLOUD_MODEL_VERSION": f"v{number}"}
@@ -224,6 +247,7 @@ def test_versions_are_listed_latest_first_with_what_they_tell_of_themselves(goog
     assert (latest.label, latest.stage, latest.is_live) == ("v2", "default", True)
     assert latest.metrics == {"r2": 0.91, "rmse": 1e-07}
     assert latest.created.tzinfo is not None
+    assert (latest.lineage, latest.refusal) == (None, "")
     assert (first.label, first.uri, first.is_live, first.metrics) == (
         *("v1", "gs://shop-models/models/1/", False, {}),
     )

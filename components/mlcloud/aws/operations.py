@@ -10,12 +10,17 @@ from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sa
 from mlcloud.provider.aws.clients import AwsError, Clients
 from mlcloud.provider.aws.model_archive import read_manifest
 from mlcloud.provider.errors import ResourceError
+from mlcloud.provider.lineage import LineageReader
 
 _FOLLOW_EVERY_S: Final = 2.0
 _REQUESTS_SINCE: Final = timedelta(days=1)
 _PERIOD_S: Final = 3600
 # As the model component writes metrics into a version's metadata.
 _METRIC: Final = "metric."
+# A version of the other statuses cannot be deployed
+# (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeModelPackage.html).
+_REJECTED: Final = "Rejected"
+_WHOLE: Final = "Completed"
 # While it changes, the old version answers
 # (https://docs.aws.amazon.com/sagemaker/latest/APIReference/API_DescribeEndpoint.html).
 _STATES: Final[Mapping[str, str]] = {
@@ -129,8 +134,12 @@ def _traffic(outputs: Mapping[str, Any], name: str) -> tuple[int, int]:
 
 
 def models(outputs: Mapping[str, Any]) -> list[ModelVersion]:
-    """List the versions in the stack's model package group; each tells its hash, label and metrics itself."""
+    """List the versions in the stack's model package group; each tells its hash, label and metrics itself.
+
+    Where it comes from is in the manifest of its archive.
+    """
     services, group = _Services(outputs), _output(outputs, "model_name")
+    manifests = LineageReader("s3://", lambda uri: read_manifest(Clients(_output(outputs, "region")), uri))
     found: list[ModelVersion] = []
     token: dict[str, str] = {}
     while True:
@@ -145,22 +154,25 @@ def models(outputs: Mapping[str, Any]) -> list[ModelVersion]:
         for summary in cast("list[Mapping[str, Any]]", page["ModelPackageSummaryList"]):
             arn = str(summary["ModelPackageArn"])
             described = services.told("sagemaker", "describe_model_package", ModelPackageName=arn)
-            found.append(_version(described, outputs))
+            found.append(_version(described, outputs, manifests))
         if "NextToken" not in page:
             return found
         token = {"NextToken": page["NextToken"]}
 
 
-def _version(described: Mapping[str, Any], outputs: Mapping[str, Any]) -> ModelVersion:
+def _version(
+    described: Mapping[str, Any], outputs: Mapping[str, Any], manifests: LineageReader
+) -> ModelVersion:
     known = cast("Mapping[str, str]", described.get("CustomerMetadataProperties", {}))
     specification = cast("Mapping[str, Any]", described.get("InferenceSpecification", {}))
     containers = cast("list[Mapping[str, Any]]", specification.get("Containers") or [{}])
-    sha256 = known.get("sha256", "")
+    sha256, uri = known.get("sha256", ""), str(containers[0].get("ModelDataUrl", ""))
+    status, approval = str(described["ModelPackageStatus"]), described.get("ModelApprovalStatus")
     return ModelVersion(
         label=known.get("version", str(described.get("ModelPackageVersion", ""))),
-        stage=str(described.get("ModelApprovalStatus", described["ModelPackageStatus"])),
+        stage=str(approval or status),
         sha256=sha256,
-        uri=str(containers[0].get("ModelDataUrl", "")),
+        uri=uri,
         created=cast(datetime, described["CreationTime"]),
         is_live=bool(sha256) and sha256 == outputs.get("model_sha256"),
         metrics={
@@ -168,6 +180,8 @@ def _version(described: Mapping[str, Any], outputs: Mapping[str, Any]) -> ModelV
             for name, value in known.items()
             if name.startswith(_METRIC)
         },
+        lineage=manifests.of(uri, sha256),
+        refusal=_REJECTED if approval == _REJECTED else "" if status == _WHOLE else status,
     )
 
 

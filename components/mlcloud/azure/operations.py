@@ -16,6 +16,7 @@ from mlcloud.provider.azure.blobs import place_of
 from mlcloud.provider.azure.clients import Clients, is_out_of_reach, short_name
 from mlcloud.provider.azure.online_endpoint import Endpoint, describe
 from mlcloud.provider.errors import ResourceError
+from mlcloud.provider.lineage import LineageReader
 
 _FOLLOW_EVERY_S: Final = 2.0
 _REQUESTS_SINCE: Final = timedelta(days=1)
@@ -149,29 +150,37 @@ def _time(moment: datetime) -> str:
 
 
 def models(outputs: Mapping[str, Any]) -> list[ModelVersion]:
-    """List the versions of the stack's model in the workspace; each tells its hash and label."""
-    name = _output(outputs, "model_id")
+    """List the versions of the stack's model in the workspace; each tells its hash and label.
+
+    Where it comes from is in the manifest in its folder, and the job that trained it with the version.
+    """
+    name, clients = _output(outputs, "model_id"), _clients(outputs)
     try:
-        found = list(_clients(outputs).pages(f"{name}/versions"))
+        found = list(clients.pages(f"{name}/versions"))
     except ResourceError as error:
         raise UserError(str(error)) from None
-    versions = [_version(item, outputs) for item in found]
+    manifests = LineageReader("https://", lambda uri: model_folder.read_folder(clients, place_of(uri)))
+    versions = [_version(item, outputs, manifests) for item in found]
     return sorted(versions, key=lambda version: version.created, reverse=True)
 
 
-def _version(item: Mapping[str, Any], outputs: Mapping[str, Any]) -> ModelVersion:
+def _version(item: Mapping[str, Any], outputs: Mapping[str, Any], manifests: LineageReader) -> ModelVersion:
     told = cast("Mapping[str, Any]", item.get("properties", {}))
     tags = cast("Mapping[str, str]", told.get("tags") or {})
     sha256 = cast("Mapping[str, str]", told.get("properties") or {}).get("mlcloud_sha256", "")
+    uri = _address(str(told.get("modelUri", "")), str(outputs.get("model_uri", "")))
+    stage = "archived" if told.get("isArchived") else ""
     made = cast("Mapping[str, str]", item.get("systemData") or {}).get("createdAt")
     return ModelVersion(
         label=tags.get("mlcloud-version", str(item.get("name", ""))),
-        stage="archived" if told.get("isArchived") else "",
+        stage=stage,
         sha256=sha256,
-        uri=_address(str(told.get("modelUri", "")), str(outputs.get("model_uri", ""))),
+        uri=uri,
         created=datetime.fromisoformat(made) if made else datetime.fromtimestamp(0, UTC),
         is_live=bool(sha256) and sha256 == outputs.get("model_sha256"),
         metrics=metrics_in(str(told.get("description") or "")),
+        lineage=manifests.of(uri, sha256, run=str(told.get("jobName") or "")),
+        refusal=stage,
     )
 
 

@@ -15,6 +15,7 @@ from mlcloud.provider.gcp import model_folder
 from mlcloud.provider.gcp.clients import Clients
 from mlcloud.provider.gcp.deployed_model import Endpoint, describe
 from mlcloud.provider.gcp.training_log import line_of
+from mlcloud.provider.lineage import LineageReader
 
 _FOLLOW_EVERY_S: Final = 2.0
 _REQUESTS_SINCE: Final = timedelta(days=1)
@@ -165,30 +166,35 @@ def _time(moment: datetime) -> str:
 
 
 def models(outputs: Mapping[str, Any]) -> list[ModelVersion]:
-    """List the versions of the stack's model in Vertex AI's registry; each tells its hash and label."""
-    name = _output(outputs, "model_id")
+    """List the versions of the stack's model in Vertex AI's registry; each tells its hash and label.
+
+    Where it comes from is in the manifest in its folder.
+    """
+    name, clients = _output(outputs, "model_id"), _clients(outputs)
     try:
-        found = list(_clients(outputs).pages("aiplatform", f"v1/{name}:listVersions", "models"))
+        found = list(clients.pages("aiplatform", f"v1/{name}:listVersions", "models"))
     except ResourceError as error:
         raise UserError(str(error)) from None
-    versions = [_version(item, outputs) for item in found]
+    manifests = LineageReader("gs://", lambda uri: model_folder.read_folder(clients, uri))
+    versions = [_version(item, outputs, manifests) for item in found]
     return sorted(versions, key=lambda version: version.created, reverse=True)
 
 
-def _version(item: Mapping[str, Any], outputs: Mapping[str, Any]) -> ModelVersion:
+def _version(item: Mapping[str, Any], outputs: Mapping[str, Any], manifests: LineageReader) -> ModelVersion:
     container = cast("Mapping[str, Any]", item.get("containerSpec", {}))
     variables = cast("list[Mapping[str, str]]", container.get("env", []))
     env = {variable["name"]: variable.get("value", "") for variable in variables}
-    sha256 = env.get("MLCLOUD_MODEL_SHA256", "")
+    sha256, uri = env.get("MLCLOUD_MODEL_SHA256", ""), str(item.get("artifactUri", ""))
     aliases = cast("list[str]", item.get("versionAliases", []))
     return ModelVersion(
         label=env.get("MLCLOUD_MODEL_VERSION", str(item.get("versionId", ""))),
         stage=", ".join(aliases),
         sha256=sha256,
-        uri=str(item.get("artifactUri", "")),
+        uri=uri,
         created=datetime.fromisoformat(str(item["versionCreateTime"])),
         is_live=bool(sha256) and sha256 == outputs.get("model_sha256"),
         metrics=metrics_in(str(item.get("versionDescription", ""))),
+        lineage=manifests.of(uri, sha256),
     )
 
 
