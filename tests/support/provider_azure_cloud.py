@@ -31,6 +31,7 @@ from support.provider_azure_answers import Answer, RefusedCall, Request
 from support.provider_azure_certificate import certificate_in
 from support.provider_azure_endpoints import Endpoints
 from support.provider_azure_jobs import Jobs
+from support.provider_azure_models import Models
 from support.provider_azure_names import Names
 from support.provider_azure_operations import Operations
 from support.provider_azure_registrations import Registrations
@@ -102,9 +103,10 @@ class Cloud:
         self.watching = Watching(lambda: self.url)
         self.workspace = Workspace(lambda: self.url, REGION)
         self.names = Names(lambda: self.url)
+        self.models = Models()
         self._handlers: dict[str, Callable[[Any], Any]] = {}
         self._others: list[_Other] = []
-        parts = (self.operations, self.storage, self.jobs, self.registry, self.workspace)
+        parts = (self.operations, self.storage, self.jobs, self.registry, self.workspace, self.models)
         for part in (*parts, self.endpoints, self.watching, self.names, self.registrations):
             self._take(part.handlers())
         self._trusted, context = certificate_in(self.folder)

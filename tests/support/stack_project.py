@@ -45,10 +45,10 @@ class StackProject:
     def state_home(self) -> Path:
         return self.root / ".state"
 
-    def configure(self, config: Mapping[str, Any]) -> None:
-        """Write the stack file."""
+    def configure(self, config: Mapping[str, Any], stack: str = STACK) -> None:
+        """Write a stack file."""
         keys = {f"mlcloud:{key}": value for key, value in config.items()}
-        (self.root / "stacks" / f"Pulumi.{STACK}.yaml").write_text(yaml.safe_dump({"config": keys}))
+        (self.root / "stacks" / f"Pulumi.{stack}.yaml").write_text(yaml.safe_dump({"config": keys}))
 
     def run(self, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         """Run `mlcloud` as a user does."""
@@ -70,8 +70,8 @@ class StackProject:
         assert result.returncode == 0, result.stdout + result.stderr
         return result.stdout
 
-    def outputs(self) -> dict[str, Any]:
-        return json.loads(self.done("outputs", STACK, "--json"))
+    def outputs(self, stack: str = STACK) -> dict[str, Any]:
+        return json.loads(self.done("outputs", stack, "--json"))
 
     def processes(self) -> list[psutil.Process]:
         """Every process whose command line or working folder is in this project."""

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any, Final, cast
 
 from mlcloud.core.errors import UserError
@@ -139,7 +140,7 @@ def models(outputs: Mapping[str, Any]) -> list[ModelVersion]:
     Where it comes from is in the manifest of its archive.
     """
     services, group = _Services(outputs), _output(outputs, "model_name")
-    manifests = LineageReader("s3://", lambda uri: read_manifest(Clients(_output(outputs, "region")), uri))
+    manifests = LineageReader("s3://", lambda uri: read_manifest(services.clients, uri))
     found: list[ModelVersion] = []
     token: dict[str, str] = {}
     while True:
@@ -246,6 +247,11 @@ class _Services:
     def __init__(self, outputs: Mapping[str, Any]) -> None:
         self._outputs = outputs
 
+    @cached_property
+    def clients(self) -> Clients:
+        """The services' clients, made once: each takes a good part of a second."""
+        return Clients(_output(self._outputs, "region"))
+
     def call(self, service: str, operation: str, **parameters: object) -> dict[str, Any]:
         """Call the API.
 
@@ -254,7 +260,7 @@ class _Services:
             UserError: it could not be asked.
         """
         try:
-            return Clients(_output(self._outputs, "region")).call(service, operation, **parameters)
+            return self.clients.call(service, operation, **parameters)
         except AwsError:
             raise
         except ResourceError as error:

@@ -235,7 +235,7 @@ class _Stack:
         """Return the live model: the pinned one, or what the run produced."""
         pin = self._settings.model
         if isinstance(pin, ModelPin):
-            warn_of_a_foreign_bucket(pin, self._storage.models.name, copy_command="aws s3 cp")
+            warn_of_a_foreign_bucket(pin, self._storage.models.name, cloud="aws")
             return ServedModel(
                 name=pin.name,
                 uri=pin.uri,

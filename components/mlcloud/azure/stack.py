@@ -257,9 +257,7 @@ class _Stack:
         """Return the live model: the pinned one, or what the run produced."""
         pin = self._settings.model
         if isinstance(pin, ModelPin):
-            warn_of_a_foreign_bucket(
-                pin, self._storage.account.apply(_host_of), copy_command="azcopy copy --recursive"
-            )
+            warn_of_a_foreign_bucket(pin, self._storage.account.apply(_host_of), cloud="azure")
             return ServedModel(
                 name=pin.name,
                 uri=pin.uri,

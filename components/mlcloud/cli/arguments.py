@@ -32,6 +32,7 @@ def parser() -> argparse.ArgumentParser:
             description="List the versions of the stack's model, the latest first, and which one is live.",
         )
     )
+    _add_pins(add)
     env = add(
         "env",
         help="print the exports with which the Pulumi CLI opens the same stacks",
@@ -139,6 +140,39 @@ def _add_logs(add: _Add) -> None:
     command.add_argument(
         "--follow", "-f", action="store_true", help="go on with the lines to come, until Ctrl-C"
     )
+
+
+def _add_pins(add: _Add) -> None:
+    command = add(
+        "promote",
+        help="pin in TO's stack file what FROM serves",
+        description="Write the version that FROM serves into TO's stack file, show the difference, and say "
+        "what to run. Nothing else is changed.",
+    )
+    command.add_argument("source", metavar="FROM", help="the stack that serves it, and is up")
+    command.add_argument("stack", metavar="TO", help="the stack that shall serve it")
+    _add_dry_run(command)
+    command.set_defaults(run=_later("promotion", "promote"))
+    command = _stack_command(
+        add,
+        "rollback",
+        "promotion",
+        "pin an earlier version in the stack's file",
+        description="Write an earlier version into the stack's own file, show the difference, and say what "
+        "to run. Nothing else is changed.",
+    )
+    command.add_argument(
+        "version",
+        metavar="VERSION",
+        nargs="?",
+        help="label or hash, or the beginning of one, of `mlcloud models STACK` "
+        "(default: what was live before)",
+    )
+    _add_dry_run(command)
+
+
+def _add_dry_run(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--dry-run", action="store_true", help="show the difference and write nothing")
 
 
 def _line_count(text: str) -> int:

@@ -4,24 +4,25 @@ from urllib.parse import urlsplit
 
 import pulumi
 
-from mlcloud.core.settings import ModelPin
+from mlcloud.core.copies import address_in, copy_command
+from mlcloud.core.settings import Cloud, ModelPin
 
 
-def warn_of_a_foreign_bucket(pin: ModelPin, own_bucket: pulumi.Output[str], *, copy_command: str) -> None:
+def warn_of_a_foreign_bucket(pin: ModelPin, own_bucket: pulumi.Output[str], *, cloud: Cloud) -> None:
     """Warn when a pin names another bucket than the stack's own, with the command that copies the model.
 
     Args:
         pin: The pinned model.
-        own_bucket: Name of the bucket that the stack's endpoint reads.
-        copy_command: What copies an object or folder in that cloud, such as `aws s3 cp`.
+        own_bucket: Name of the bucket that the stack's endpoint reads; on Azure the account's host.
+        cloud: Where both are.
     """
-    place = urlsplit(pin.uri)
 
     def warn(own: str) -> None:
-        if place.netloc != own:
+        theirs = urlsplit(pin.uri).netloc
+        if theirs != own:
             pulumi.log.warn(
-                f"mlcloud:model.uri is in the bucket {place.netloc}; this stack's endpoint reads {own}. "
-                f"Copy it: {copy_command} {pin.uri} {place.scheme}://{own}{place.path}, and pin that address."
+                f"mlcloud:model.uri is in the bucket {theirs}; this stack's endpoint reads {own}. "
+                f"Copy it: {copy_command(cloud, pin.uri, own)}, and pin {address_in(own, pin.uri)}"
             )
 
     own_bucket.apply(warn)

@@ -220,7 +220,7 @@ class _Stack:
         """Return the live model: the pinned one, or what the run produced."""
         pin = self._settings.model
         if isinstance(pin, ModelPin):
-            warn_of_a_foreign_bucket(pin, self._storage.models.name, copy_command="gcloud storage cp -r")
+            warn_of_a_foreign_bucket(pin, self._storage.models.name, cloud="gcp")
             return ServedModel(
                 name=pin.name,
                 uri=pin.uri,
