@@ -223,6 +223,12 @@ def test_prod_goes_back_to_what_was_live_before_and_forth_again(stacks: CloudSta
     assert printed.endswith("  pulumi up --stack prod\n")
     stacks.register(1, "live")  # As an update registers it anew.
     stacks.up("prod", 1)
+    versions = json.loads(stacks.project.done("models", "prod", "--json"))
+    assert [(version["label"], version["is_live"]) for version in versions] == [
+        ("v1", True),
+        ("v2", False),
+        ("v1", False),
+    ]
     stacks.project.done("rollback", "prod")
     assert stacks.pin() == stacks.expected(2)
     stacks.project.done("rollback", "prod", "v1")

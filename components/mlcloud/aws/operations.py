@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 
 from mlcloud.core.errors import UserError
 from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample, predictions_in
+from mlcloud.core.versions import with_one_live
 from mlcloud.provider.aws.clients import AwsError, Clients
 from mlcloud.provider.aws.model_archive import read_manifest
 from mlcloud.provider.errors import ResourceError
@@ -157,7 +158,7 @@ def models(outputs: Mapping[str, Any]) -> list[ModelVersion]:
             described = services.told("sagemaker", "describe_model_package", ModelPackageName=arn)
             found.append(_version(described, outputs, manifests))
         if "NextToken" not in page:
-            return found
+            return with_one_live(found)
         token = {"NextToken": page["NextToken"]}
 
 

@@ -10,6 +10,7 @@ from mlcloud.azure.metric_types import ENDPOINT_NAMESPACE, REQUESTS_METRIC
 from mlcloud.core.errors import UserError
 from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample, predictions_in
 from mlcloud.core.rows import instances_of
+from mlcloud.core.versions import with_one_live
 from mlcloud.provider.azure import model_folder, training_log
 from mlcloud.provider.azure.addresses import MACHINE_LEARNING
 from mlcloud.provider.azure.blobs import place_of
@@ -160,8 +161,7 @@ def models(outputs: Mapping[str, Any]) -> list[ModelVersion]:
     except ResourceError as error:
         raise UserError(str(error)) from None
     manifests = LineageReader("https://", lambda uri: model_folder.read_folder(clients, place_of(uri)))
-    versions = [_version(item, outputs, manifests) for item in found]
-    return sorted(versions, key=lambda version: version.created, reverse=True)
+    return with_one_live(_version(item, outputs, manifests) for item in found)
 
 
 def _version(item: Mapping[str, Any], outputs: Mapping[str, Any], manifests: LineageReader) -> ModelVersion:

@@ -21,7 +21,8 @@ def address_in(bucket: str, uri: str) -> str:
 def copy_command(cloud: str, uri: str, bucket: str) -> str:
     """Return the command that copies a model into another bucket, to the same key.
 
-    A folder is copied into the one above it: a copy onto its own name would lie one folder deeper.
+    A folder is copied into the one above it: onto its own name, it may come to lie one folder deeper
+    (https://cloud.google.com/storage/docs/gsutil/addlhelp/HowSubdirectoriesWork).
     """
     source, target = uri.rstrip("/"), address_in(bucket, uri).rstrip("/")
     if not target.endswith((".tar.gz", ".tgz")):

@@ -1,10 +1,25 @@
 """Which version of a model is meant: by its label or hash, or as the one that was live before."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from mlcloud.core.errors import UserError
 from mlcloud.core.operations import ModelVersion
+
+
+def with_one_live(versions: Iterable[ModelVersion]) -> list[ModelVersion]:
+    """Return the versions of a registry, the latest first, of which one at most is live.
+
+    A model that is live again has two entries in a registry that takes each registration for a new version:
+    the later one is meant.
+    """
+    found: list[ModelVersion] = []
+    seen = False
+    for version in sorted(versions, key=lambda item: item.created, reverse=True):
+        found.append(replace(version, is_live=version.is_live and not seen))
+        seen = seen or version.is_live
+    return found
 
 
 def version_named(versions: Sequence[ModelVersion], wanted: str) -> ModelVersion:
@@ -63,16 +78,22 @@ def version_before(
 
 def told(versions: Sequence[ModelVersion]) -> str:
     """Return which versions may be chosen, as the end of a message."""
-    labels = list(dict.fromkeys(v.label for v in versions if not v.refusal and not v.is_live))
+    live = {version.sha256 for version in versions if version.is_live}
+    able = [version for version in versions if not _refusal(version) and version.sha256 not in live]
+    labels = list(dict.fromkeys(version.label for version in able))
     if not labels:
         return "The registry has no other version that may be served: `mlcloud models STACK` lists it."
     return f"Choose one: {', '.join(labels)}. `mlcloud models STACK` tells more of each."
 
 
+def _refusal(version: ModelVersion) -> str:
+    return version.refusal or ("" if version.sha256 else "something that tells no hash")
+
+
 def _served(version: ModelVersion, versions: Sequence[ModelVersion]) -> ModelVersion:
-    if version.refusal:
+    if refusal := _refusal(version):
         raise UserError(
-            f"The version {version.label} may not be served: the registry has it as {version.refusal}. "
+            f"The version {version.label} may not be served: the registry has it as {refusal}. "
             f"{told(versions)}"
         )
     return version

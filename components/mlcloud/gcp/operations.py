@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 from mlcloud.core.errors import UserError
 from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample, predictions_in
 from mlcloud.core.rows import instances_of
+from mlcloud.core.versions import with_one_live
 from mlcloud.gcp.descriptions import metrics_in
 from mlcloud.gcp.metric_types import ENDPOINT_RESOURCE, REPLICAS_TYPE, RESPONSE_TYPES
 from mlcloud.provider.errors import ResourceError
@@ -176,8 +177,7 @@ def models(outputs: Mapping[str, Any]) -> list[ModelVersion]:
     except ResourceError as error:
         raise UserError(str(error)) from None
     manifests = LineageReader("gs://", lambda uri: model_folder.read_folder(clients, uri))
-    versions = [_version(item, outputs, manifests) for item in found]
-    return sorted(versions, key=lambda version: version.created, reverse=True)
+    return with_one_live(_version(item, outputs, manifests) for item in found)
 
 
 def _version(item: Mapping[str, Any], outputs: Mapping[str, Any], manifests: LineageReader) -> ModelVersion:
