@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,20 +49,16 @@ class PinProject:
         return yaml.safe_load(self.file(stack).read_text())["config"].get("mlcloud:model")
 
     def up(self, stack: str, *, succeeded: bool = True, kind: str = "update", **outputs: Any) -> None:
-        """Write what an update leaves; one that failed leaves the outputs of the one before."""
+        """Write what an update leaves; one that failed changes the history alone."""
         state = self.root / ".state" / ".pulumi" / "stacks" / "mlcloud" / f"{stack}.json"
+        content = json.dumps(_checkpoint(stack, outputs))
         if succeeded:
             state.parent.mkdir(parents=True, exist_ok=True)
-            state.write_text(json.dumps(_checkpoint(stack, outputs)))
+            state.write_text(content)
         stamp = self.history(stack) / f"{stack}-{next(self._clock)}"
         result = "succeeded" if succeeded else "failed"
         Path(f"{stamp}.history.json").write_text(json.dumps({"kind": kind, "result": result}))
-        os.link(state, f"{stamp}.checkpoint.json")
-        if succeeded:
-            # The next update writes another file, and this one stays as it is.
-            content = state.read_bytes()
-            state.unlink()
-            state.write_bytes(content)
+        Path(f"{stamp}.checkpoint.json").write_text(content)
 
     def history(self, stack: str) -> Path:
         folder = self.root / ".state" / ".pulumi" / "history" / "mlcloud" / stack

@@ -230,7 +230,7 @@ class TestRollback:
         first, bad, third = (stacks.model(name) for name in "ABC")
         stacks.up("prod", first)
         registered(stacks.homes["prod"], bad)
-        stacks.project.up("prod", succeeded=False)
+        stacks.project.up("prod", succeeded=False, **outputs_of(bad, stacks.homes["prod"]))
         stacks.up("prod", third)
         stacks.project.done("rollback", "prod")
         assert stacks.project.pin("prod") == pin_of(first)
