@@ -184,7 +184,7 @@ def test_a_version_is_promoted_into_prods_own_bucket_with_the_command_that_copie
     assert stacks.pin() == stacks.expected(2)
     *_, copy, commit, up = printed.splitlines()
     assert copy.strip() == HOW[stacks.cloud].format(hash_of(2))
-    assert commit.split("#")[0].strip() == "git commit stacks/Pulumi.prod.yaml"
+    assert commit.split("#")[0].strip() == "git add stacks/Pulumi.prod.yaml && git commit"
     assert up.strip() == "pulumi up --stack prod"
     comments = [line for line in text.splitlines() if line.lstrip().startswith("#")]
     assert [line for line in stacks.project.file("prod").read_text().splitlines() if "#" in line] == comments

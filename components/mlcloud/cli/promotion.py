@@ -152,7 +152,7 @@ def _write(
         console,
         [
             *before_up,
-            f"git commit {target.file.where}    # a pull request reviews it",
+            f"git add {target.file.where} && git commit    # a pull request reviews it",
             _up(target.cloud, target.name),
         ],
     )
