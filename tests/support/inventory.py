@@ -12,10 +12,11 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "tests" / "plan" / "inventories"
-# An image that is built here is named by its sources, and so are the endpoint's revision and the model's
-# version that run it: a new line in the trainer is no new stack.
+# An image that is built here is named by its sources, and so are the endpoint's revision, the model's
+# version, and Azure's environments and deployments that run it: a new line in the trainer is no new stack.
 BUILT_IMAGE = re.compile(r"([-/]trainer)(:[0-9a-f]{16}|@sha256:[0-9a-f]{64})\b")
 MODEL_VERSION = re.compile(r"(/models/[a-z0-9-]+)@\d+\b")
+CONTENT_VERSION = re.compile(r"\bv[0-9a-f]{8}-[0-9]{4}\b")
 REGENERATE = "python -m support.inventory STACK (in tests/; review the difference before you commit it)"
 
 
@@ -53,7 +54,8 @@ def _placed(value: Any, places: Mapping[str, str]) -> Any:
     if isinstance(value, str):
         for place, sign in places.items():
             value = value.replace(place, sign)
-        return MODEL_VERSION.sub(r"\1@<version>", BUILT_IMAGE.sub(r"\1<built>", value))
+        value = CONTENT_VERSION.sub("v<content>", BUILT_IMAGE.sub(r"\1<built>", value))
+        return MODEL_VERSION.sub(r"\1@<version>", value)
     return value
 
 
