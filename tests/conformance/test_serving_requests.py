@@ -48,6 +48,13 @@ def test_a_feature_that_is_not_known_is_named_with_the_nearest_one(
     assert "lacks 'area_m2'" in message
 
 
+def test_the_column_that_is_predicted_is_to_be_left_out(
+    mixed_server: ServerProcess, mixed: TestModel
+) -> None:
+    message = refused(mixed_server, {"instances": [{**mixed.row, "grade": "high"}]})
+    assert message == "instances[0]: 'grade' is what the model predicts, leave it out"
+
+
 def test_an_absent_feature_is_refused_because_null_says_missing(
     mixed_server: ServerProcess, mixed: TestModel
 ) -> None:

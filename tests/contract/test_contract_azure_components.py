@@ -206,7 +206,7 @@ def test_type_tokens_are_those_that_a_hosted_component_has(stack: str) -> None:
 
 
 def test_the_image_is_made_of_what_the_dockerfile_copies() -> None:
-    from mlcloud.azure.settings_args import IMAGE_SOURCES
+    from mlcloud.core.image import IMAGE_SOURCES
 
     let_in = {
         line.removeprefix("!")

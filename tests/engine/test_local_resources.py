@@ -20,7 +20,7 @@ from mlcloud.local.resources import Bucket, BucketObject, Endpoint, ModelVersion
 from support.engine import Stack
 from support.local_http import get, post
 from support.processes import has_ended, kill_all
-from support.provider_plugin import COMPONENTS
+from support.provider_plugin import PLUGIN
 from support.waiting import eventually
 
 SUPPORT = Path(__file__).parents[1] / "support"
@@ -134,7 +134,7 @@ def local(tmp_path: Path) -> Iterator[Callable[..., LocalStack]]:
     made: list[LocalStack] = []
 
     def make(**settings: Any) -> LocalStack:
-        stack = Stack(tmp_path, provider=None, plugins={"mlcloud": COMPONENTS})
+        stack = Stack(tmp_path, provider=None, plugins={"mlcloud": PLUGIN})
         made.append(LocalStack(tmp_path / "local", stack, **settings))
         made[-1].root.mkdir()
         return made[-1]

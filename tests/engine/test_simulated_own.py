@@ -10,6 +10,7 @@ import pytest
 from mlcloud.aws.resources import Endpoint, EndpointRevision, TrainingRun
 from mlcloud.embedded.engine.engine import Engine
 from mlcloud.embedded.project.target import Target
+from mlcloud.plugin import FOLDER
 from mlcloud.provider.engine import Engine as EngineLog
 from mlcloud.provider.server import make_servicer
 from mlcloud.simulated import provider_class, providers_for
@@ -17,7 +18,6 @@ from mlcloud.simulated.failures import FAIL_VARIABLE
 from support.engine import MemoryState
 from support.simulated_stack import SimulatedStack
 
-COMPONENTS = Path(__file__).resolve().parents[2] / "components"
 REGION = "eu-central-1"
 IMAGE = f"123456789012.dkr.ecr.{REGION}.amazonaws.com/trainer@sha256:{'0' * 64}"
 
@@ -80,7 +80,7 @@ def test_the_plugin_process_previews_the_same(tmp_path: Path) -> None:
         root=tmp_path,
         folder=tmp_path,
         config={"aws:region": REGION},
-        plugins={"mlcloud": COMPONENTS},
+        plugins={"mlcloud": FOLDER},
     )
     through_plugin = Engine(
         target=target, program=chain, state=MemoryState(), providers=providers_for("aws")

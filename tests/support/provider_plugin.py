@@ -5,12 +5,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 import grpc
 from google.protobuf import empty_pb2
 from google.rpc import status_pb2
+from mlcloud.plugin import FOLDER as PLUGIN
 from mlcloud.provider.protocol import (
     engine_pb2,
     engine_pb2_grpc,
@@ -20,8 +20,6 @@ from mlcloud.provider.protocol import (
 from mlcloud.provider.values import Properties, decode, encode
 
 from support.waiting import LIMIT_S
-
-COMPONENTS = Path(__file__).parents[2] / "components"
 
 
 class RecordingEngine(engine_pb2_grpc.EngineServicer):
@@ -70,7 +68,7 @@ class Plugin:
         engine_port = self._engine_server.add_insecure_port("127.0.0.1:0")
         self._engine_server.start()
         self.process = subprocess.Popen(
-            [sys.executable, str(COMPONENTS), f"127.0.0.1:{engine_port}"],
+            [sys.executable, str(PLUGIN), f"127.0.0.1:{engine_port}"],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

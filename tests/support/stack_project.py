@@ -14,6 +14,7 @@ from typing import Any
 
 import psutil
 import yaml
+from mlcloud.plugin import FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 STACK = "test"
@@ -31,7 +32,7 @@ class StackProject:
         """Write the project with one stack and one data file, `data.csv`."""
         root.mkdir(parents=True, exist_ok=True)
         document = yaml.safe_load((ROOT / "Pulumi.yaml").read_text("utf-8"))
-        document["plugins"]["providers"][0]["path"] = str(ROOT / "components")
+        document["plugins"]["providers"][0]["path"] = str(FOLDER)
         document["runtime"]["options"]["virtualenv"] = str(ROOT / ".venv")
         (root / "Pulumi.yaml").write_text(yaml.safe_dump(document))
         (root / "stacks").mkdir()

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from mlcloud.core.errors import ArgsError
-from mlcloud.core.image import ImageFromBuild
+from mlcloud.core.image import ImageFromBuild, trainer_context
 
 
 @pytest.fixture
@@ -61,3 +61,11 @@ def test_a_source_that_is_not_there_is_named(checkout: Path):
     with pytest.raises(ArgsError) as refused:
         tag(checkout, sources=("lock", "absent"))
     assert [problem.path for problem in refused.value.problems] == ["image: absent"]
+
+
+def test_a_project_with_a_trainer_builds_its_own_and_any_other_what_came_with_mlcloud(tmp_path: Path):
+    checkout = Path(__file__).resolve().parents[2]
+    assert trainer_context(tmp_path) == checkout
+    (tmp_path / "trainer").mkdir()
+    (tmp_path / "trainer" / "Dockerfile").write_text("FROM scratch\n")
+    assert trainer_context(tmp_path) == tmp_path

@@ -13,7 +13,7 @@ from mlcloud.aws.resources import Endpoint, EndpointRevision, TrainingRun
 from mlcloud.embedded.engine.engine import Result
 from support import provider_aws_cloud as aws
 from support.engine import Stack
-from support.provider_plugin import COMPONENTS
+from support.provider_plugin import PLUGIN
 
 DATA_SHA256 = hashlib.sha256(b"rows").hexdigest()
 
@@ -80,7 +80,7 @@ def stack(tmp_path: Path) -> Iterator[AwsStack]:
     with pytest.MonkeyPatch.context() as environment:
         for name, value in cloud.variables.items():
             environment.setenv(name, value)
-        made = AwsStack(cloud, Stack(tmp_path, provider=None, plugins={"mlcloud": COMPONENTS}), unique)
+        made = AwsStack(cloud, Stack(tmp_path, provider=None, plugins={"mlcloud": PLUGIN}), unique)
         yield made
         assert made.stack.destroy().ok, made.stack.errors
     assert cloud.endpoint(unique) is None

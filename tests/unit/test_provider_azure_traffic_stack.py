@@ -13,7 +13,7 @@ from mlcloud.provider.sdk import ProviderResource
 from support import provider_azure_cloud as azure
 from support.engine import Stack
 from support.provider_azure_traffic import COLOURS, Place, make_place
-from support.provider_plugin import COMPONENTS
+from support.provider_plugin import PLUGIN
 
 
 @dataclass
@@ -64,7 +64,7 @@ def stack(tmp_path: Path) -> Iterator[AzureStack]:
         made = AzureStack(
             cloud,
             make_place(cloud, "dev"),
-            Stack(tmp_path, provider=None, plugins={"mlcloud": COMPONENTS}),
+            Stack(tmp_path, provider=None, plugins={"mlcloud": PLUGIN}),
         )
         yield made
         assert made.stack.destroy().ok, made.errors

@@ -14,7 +14,7 @@ from support import provider_gcp_cloud as gcp
 from support.engine import Stack
 from support.provider_gcp_jobs import PENDING, RUNNING, SUCCEEDED, Job
 from support.provider_gcp_resources import IMAGE
-from support.provider_plugin import COMPONENTS
+from support.provider_plugin import PLUGIN
 
 DATA_SHA256 = hashlib.sha256(b"rows").hexdigest()
 ENDPOINT = f"{gcp.LOCATION}/endpoints/7"
@@ -99,7 +99,7 @@ def stack(tmp_path: Path) -> Iterator[GcpStack]:
         cloud.endpoints.make(ENDPOINT)
         cloud.storage.put("data", "rows.csv", b"rows")
         cloud.storage.bucket("models")
-        made = GcpStack(cloud, Stack(tmp_path, provider=None, plugins={"mlcloud": COMPONENTS}))
+        made = GcpStack(cloud, Stack(tmp_path, provider=None, plugins={"mlcloud": PLUGIN}))
         yield made
         assert made.stack.destroy().ok, made.errors
         # Nothing that costs is left; models and the records of jobs are.

@@ -17,7 +17,7 @@ from google.protobuf import empty_pb2
 from mlcloud.provider.protocol import provider_pb2, provider_pb2_grpc
 from mlcloud.provider.values import UNKNOWN, decode, encode
 from support.processes import wait_for_end
-from support.provider_plugin import COMPONENTS, Plugin, RefusedError
+from support.provider_plugin import PLUGIN, Plugin, RefusedError
 from support.waiting import LIMIT_S
 
 BUCKET = "mlcloud:local:Bucket"
@@ -215,7 +215,7 @@ def test_ctrl_c_in_the_terminal_is_left_to_the_engine() -> None:
 def test_the_plugin_ends_when_its_engine_is_killed() -> None:
     program = (
         "import subprocess, sys, time\n"
-        f"command = [sys.executable, {str(COMPONENTS)!r}, '127.0.0.1:1']\n"
+        f"command = [sys.executable, {str(PLUGIN)!r}, '127.0.0.1:1']\n"
         "plugin = subprocess.Popen(command, stdout=subprocess.PIPE)\n"
         "print(plugin.pid, plugin.stdout.readline().decode().strip(), flush=True)\n"
         "time.sleep(600)\n"

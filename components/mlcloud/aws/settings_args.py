@@ -18,10 +18,8 @@ from mlcloud.aws.scaling import AsynchronousScaling, InstanceScaling, Scaling
 from mlcloud.aws.watches import AsynchronousWatch, InstanceWatch, ServerlessWatch, Watch
 from mlcloud.core import settings as config
 from mlcloud.core.errors import UserError
-from mlcloud.core.image import ImageFromBuild
+from mlcloud.core.image import IMAGE_SOURCES, ImageFromBuild
 
-# What trainer/Dockerfile copies; .dockerignore lets no more of the project into the build.
-IMAGE_SOURCES: Final = ("pyproject.toml", "uv.lock", "components/pyproject.toml", "trainer")
 # Room for a burst until the next machine is there, which takes minutes.
 _CPU_PERCENT: Final = 60
 

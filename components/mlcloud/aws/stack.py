@@ -31,6 +31,7 @@ from mlcloud.aws.training import AwsTraining, AwsTrainingArgs
 from mlcloud.core.args import TrainingArgs
 from mlcloud.core.context import StackContext
 from mlcloud.core.datafile import DataFile
+from mlcloud.core.image import trainer_context
 from mlcloud.core.outputs import stack_outputs
 from mlcloud.core.pins import warn_of_a_foreign_bucket
 from mlcloud.core.scope import Scope
@@ -117,7 +118,7 @@ class _Stack:
         )
 
     def _declare_registry(self, found: _Account) -> AwsRegistry:
-        root = self._context.as_declared(self._context.root)
+        root = self._context.as_declared(trainer_context(self._context.root))
         return AwsRegistry(
             "registry",
             AwsRegistryArgs(

@@ -8,12 +8,10 @@ from mlcloud.azure.network import ExistingNetwork, ManagedNetwork, NoNetwork
 from mlcloud.azure.registry import ImageFromDigest
 from mlcloud.azure.scaling import InstanceScaling
 from mlcloud.core import settings as config
-from mlcloud.core.image import ImageSources
+from mlcloud.core.image import IMAGE_SOURCES, ImageSources
 
 TRAINING_INSTANCE_TYPE: Final = "Standard_DS3_v2"
 SERVING_INSTANCE_TYPE: Final = "Standard_DS2_v2"
-# What trainer/Dockerfile copies; .dockerignore lets no more of the project into the build.
-IMAGE_SOURCES: Final = ("pyproject.toml", "uv.lock", "components/pyproject.toml", "trainer")
 # Room for a burst until the next machine is there, which takes minutes.
 _USE_PERCENT: Final = 60
 

@@ -32,6 +32,7 @@ from mlcloud.azure.workspace import AzureWorkspace, AzureWorkspaceArgs
 from mlcloud.core.args import TrainingArgs
 from mlcloud.core.context import StackContext
 from mlcloud.core.datafile import DataFile
+from mlcloud.core.image import trainer_context
 from mlcloud.core.outputs import stack_outputs
 from mlcloud.core.pins import warn_of_a_foreign_bucket
 from mlcloud.core.settings import ClusterCompute, ModelPin, Settings
@@ -108,7 +109,7 @@ class _Stack:
         )
 
     def _declare_registry(self) -> AzureRegistry:
-        root = self._context.as_declared(self._context.root)
+        root = self._context.as_declared(trainer_context(self._context.root))
         return AzureRegistry(
             "registry",
             AzureRegistryArgs(

@@ -33,6 +33,8 @@ def parser() -> argparse.ArgumentParser:
         )
     )
     _add_pins(add)
+    _add_init(add)
+    _add_plugin(add)
     env = add(
         "env",
         help="print the exports with which the Pulumi CLI opens the same stacks",
@@ -173,6 +175,34 @@ def _add_pins(add: _Add) -> None:
 
 def _add_dry_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dry-run", action="store_true", help="show the difference and write nothing")
+
+
+def _add_init(add: _Add) -> None:
+    command = add(
+        "init",
+        help="make a small project of your own",
+        description="Write a project that trains and serves at once: on your data, or on a small example.",
+    )
+    command.add_argument(
+        "directory", metavar="DIR", help="a folder that is empty or not there yet; . is this one"
+    )
+    command.add_argument(
+        "--data", metavar="FILE", type=Path, help="your data, .csv or .parquet: it is copied"
+    )
+    command.add_argument("--target", metavar="COLUMN", help="the column of it that is to be predicted")
+    command.set_defaults(run=_later("init", "init"))
+
+
+def _add_plugin(add: _Add) -> None:
+    command = add(
+        "plugin", help="where the provider's plugin is", description="Tell of the provider's plugin."
+    )
+    path = command.add_subparsers(title="commands", required=True, metavar="COMMAND").add_parser(
+        "path",
+        help="print its folder",
+        description="Print the folder that a Pulumi project of your own names under plugins.providers.",
+    )
+    path.set_defaults(run=_later("plugin", "path"))
 
 
 def _line_count(text: str) -> int:

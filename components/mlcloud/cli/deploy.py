@@ -24,6 +24,7 @@ from mlcloud.cli.words import counted, seconds
 from mlcloud.core.errors import UserError
 from mlcloud.core.home import home_directory
 from mlcloud.core.quotas import QuotaCheck
+from mlcloud.core.settings.load import PROJECT
 from mlcloud.embedded.engine.engine import Engine, Result
 from mlcloud.embedded.events import Diagnostic, Event
 from mlcloud.embedded.project.project import Project
@@ -212,7 +213,7 @@ def _cloud_of(project: Project, stack: str) -> str:
 
 def _setting(project: Project, stack: str, key: str, default: str) -> str:
     passphrase = Passphrase(home=home_directory(project.root))
-    return project.config(stack, passphrase).values.get(f"{project.name}:{key}") or default
+    return project.config(stack, passphrase).values.get(f"{PROJECT}:{key}") or default
 
 
 def _refuse_clouds(stack: str, what: str) -> None:

@@ -22,7 +22,7 @@ def quotas_of(stack: str) -> Sequence[QuotaCheck]:
     """
     project = Project.load(Path.cwd())
     found = project.config(stack, Passphrase(home=home_directory(project.root)))
-    settings = load(found.values, project.name, secret_keys=found.secret_keys)
+    settings = load(found.values, secret_keys=found.secret_keys)
     return check_quotas(settings, found.values)
 
 

@@ -11,7 +11,23 @@ import pulumi
 from mlcloud.core.args import validate
 from mlcloud.core.errors import Problem
 
+# What trainer/Dockerfile copies; .dockerignore lets no more of the context into the build.
+IMAGE_SOURCES: Final = ("pyproject.toml", "uv.lock", "components/pyproject.toml", "trainer")
 _TAG_LENGTH: Final = 16
+_PACKAGE: Final = Path(__file__).resolve().parents[1]
+
+
+def trainer_context(root: Path) -> Path:
+    """Return the folder that the trainer's image is built from.
+
+    A project that holds the trainer, as a checkout does, builds its own; any other builds mlcloud's.
+
+    Args:
+        root: The project's folder.
+    """
+    # A wheel holds it in the package (components/hatch_build.py); an editable package is in a checkout.
+    places = (root, _PACKAGE / "image_context", _PACKAGE.parents[1])
+    return next((place for place in places if (place / "trainer" / "Dockerfile").is_file()), root)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +65,7 @@ class ImageSources:
                 files[source] = found
         for name, file in files.items():
             if not file.is_file():
-                fix = "set `image` to an image by digest, or run in a checkout that holds the trainer"
+                fix = "set `image` to an image by digest, or install mlcloud anew: it brings the trainer"
                 missing.append(Problem(path=f"image: {name}", value=str(file), allowed="a file", fix=fix))
         validate("The trainer's image", *missing)
         digest = hashlib.sha256(json.dumps([self.target, self.build_args], sort_keys=True).encode())

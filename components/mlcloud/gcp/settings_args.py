@@ -9,7 +9,7 @@ import pulumi
 
 from mlcloud.core import settings as config
 from mlcloud.core.errors import UserError
-from mlcloud.core.image import ImageFromBuild
+from mlcloud.core.image import IMAGE_SOURCES, ImageFromBuild
 from mlcloud.gcp.capacity import InstanceCapacity
 from mlcloud.gcp.foundation import BUDGET_SERVICES, NETWORK_SERVICES, SERVICES, ServiceAgents
 from mlcloud.gcp.network import ExistingNetwork, ManagedNetwork, NoNetwork
@@ -18,8 +18,6 @@ from mlcloud.gcp.scaling import InstanceScaling
 
 TRAINING_MACHINE_TYPE: Final = "n1-standard-4"
 SERVING_MACHINE_TYPE: Final = "n1-standard-2"
-# What trainer/Dockerfile copies; .dockerignore lets no more of the project into the build.
-IMAGE_SOURCES: Final = ("pyproject.toml", "uv.lock", "components/pyproject.toml", "trainer")
 # Who pushes with an access token (https://cloud.google.com/artifact-registry/docs/docker/authentication#token).
 _PUSHES_AS: Final = "oauth2accesstoken"
 # Room for a burst until the next machine is there, which takes minutes.

@@ -73,7 +73,10 @@ def load_model(settings: ServerSettings) -> ServedModel:
         sha256=artefact.sha256,
         manifest=manifest,
         reader=RowReader(
-            manifest.inputs, max_rows=settings.requests.max_rows, max_values=settings.requests.max_values
+            manifest.inputs,
+            target=manifest.target,
+            max_rows=settings.requests.max_rows,
+            max_values=settings.requests.max_values,
         ),
         labels=Labels(manifest),
         runtime=_runtime(manifest, artefact.content, settings.max_model_bytes),

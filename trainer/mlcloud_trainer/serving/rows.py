@@ -60,8 +60,9 @@ class RowReader:
     null, which is imputed as in training. Unknown strings are allowed: they encode as in training.
     """
 
-    def __init__(self, inputs: Sequence[InputColumn], *, max_rows: int, max_values: int) -> None:
+    def __init__(self, inputs: Sequence[InputColumn], *, target: str, max_rows: int, max_values: int) -> None:
         self.inputs = tuple(inputs)
+        self.target = target
         self.names = tuple(column.name for column in inputs)
         self.width = len(self.names)
         self.is_text = tuple(column.type == "string" for column in inputs)
@@ -130,6 +131,9 @@ class RowReader:
         """What is wrong with the feature names of a row: unknown ones, and those that are absent."""
         given = set(names)
         for name in sorted(given - self._known):
+            if name == self.target:
+                yield f"{where}: {name[:80]!r} is what the model predicts, leave it out"
+                continue
             near = difflib.get_close_matches(name, self.names, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]!r}?" if near else f"the features are {_listed(self.names)}"
             yield f"{where}: unknown feature {name[:80]!r}, {hint}"
