@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from support.local_http import post
 from support.processes import kill_all
 from support.stack_project import STACK, StackProject
@@ -261,11 +262,37 @@ class TestWhatIsRefusedBeforeAnythingIsMade:
 
 
 class TestACloudStack:
-    def test_an_update_is_left_to_pulumi_with_the_command_to_type(self, tmp_path: Path) -> None:
-        project = StackProject.make(tmp_path / "project", {**config(), "cloud": "aws"}, csv())
-        result = project.run("up", STACK, "--yes")
+    @pytest.fixture
+    def project(self, tmp_path: Path) -> StackProject:
+        return StackProject.make(tmp_path / "project", {**config(), "cloud": "gcp"}, csv())
+
+    def told(self, project: StackProject, command: str) -> list[str]:
+        result = project.run(command, STACK, "--yes")
         assert result.returncode == 1
-        assert f"pulumi up --stack {STACK}" in result.stderr
+        return [line.strip() for line in result.stderr.splitlines()]
+
+    def test_an_update_is_left_to_pulumi_with_the_commands_to_type(self, project: StackProject) -> None:
+        project.environ["PATH"] = str(project.root)
+        lines = self.told(project, "up")
+        assert lines.index("curl -fsSL https://get.pulumi.com | sh") < lines.index(
+            f"pulumi stack select {STACK} --create"
+        )
+        assert f"pulumi config set gcp:project MY-PROJECT --stack {STACK}" in lines
+        assert lines[-2] == f"pulumi up --stack {STACK}"
+
+    def test_pulumi_that_is_there_is_not_to_be_installed(self, project: StackProject) -> None:
+        (project.root / "pulumi").write_text("#!/bin/sh\necho v3.300.0\n")
+        (project.root / "pulumi").chmod(0o755)
+        project.environ.update(PATH=str(project.root), GOOGLE_PROJECT="mine")
+        lines = self.told(project, "destroy")
+        assert "It is installed (3.300.0" in lines[1]
+        assert lines[2:4] == [f"pulumi stack select {STACK}", f"pulumi destroy --stack {STACK}"]
+
+    def test_its_cloud_is_known_whatever_the_project_is_called(self, project: StackProject) -> None:
+        document = yaml.safe_load((project.root / "Pulumi.yaml").read_text())
+        del document["config"]
+        (project.root / "Pulumi.yaml").write_text(yaml.safe_dump({**document, "name": "houses"}))
+        assert f"pulumi up --stack {STACK}" in self.told(project, "up")
 
 
 def test_without_a_terminal_an_update_asks_for_yes(tmp_path: Path) -> None:

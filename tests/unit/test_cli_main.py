@@ -113,3 +113,18 @@ def test_a_number_of_lines_that_is_none_is_refused(count: str, capsys: pytest.Ca
         parser().parse_args(["logs", "dev", f"--lines={count}"])
     assert ended.value.code == 2
     assert "not a number of lines" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "meant"),
+    [(["upp", "dev"], "up"), (["Status", "dev"], "status"), (["plugin", "pth"], "path"), (["xyzzy"], None)],
+)
+def test_an_unknown_command_is_refused_with_the_nearest(
+    words: list[str], meant: str | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parser().parse_args(words)
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert (f"Did you mean `{meant}`?" in told) == (meant is not None)
+    assert ("Did you mean" in told) == (meant is not None)

@@ -1,10 +1,13 @@
 """What can be typed: every command with its arguments. A command's module is imported when it runs."""
 
 import argparse
+import re
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
+
+from mlcloud.core.errors import nearest
 
 _CHANGES = ("up", "refresh", "destroy")
 _STACK = "the stack, as in stacks/Pulumi.STACK.yaml"
@@ -12,7 +15,7 @@ _STACK = "the stack, as in stacks/Pulumi.STACK.yaml"
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line; what it returns has ``run``, a function of it."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="mlcloud",
         description="Machine-learning stacks as code. Local stacks and previews run without the Pulumi CLI.",
     )
@@ -33,6 +36,7 @@ def parser() -> argparse.ArgumentParser:
         )
     )
     _add_pins(add)
+    _add_doctor(add)
     _add_init(add)
     _add_plugin(add)
     env = add(
@@ -42,6 +46,16 @@ def parser() -> argparse.ArgumentParser:
     )
     env.set_defaults(run=_later("environment", "env"))
     return top
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says which command was probably meant; subcommands have parsers of the same class."""
+
+    def error(self, message: str) -> NoReturn:
+        """End with the usage, the message, and the nearest of the choices."""
+        wrong = re.search(r"invalid choice: '(.*?)' \(choose from (.*)\)", message)
+        near = nearest(wrong[1], re.findall(r"[\w-]+", wrong[2])) if wrong else None
+        super().error(f"{message}. Did you mean `{near}`?" if near else message)
 
 
 _Add = Callable[..., argparse.ArgumentParser]
@@ -175,6 +189,18 @@ def _add_pins(add: _Add) -> None:
 
 def _add_dry_run(command: argparse.ArgumentParser) -> None:
     command.add_argument("--dry-run", action="store_true", help="show the difference and write nothing")
+
+
+def _add_doctor(add: _Add) -> None:
+    command = add(
+        "doctor",
+        help="what this machine has of what stacks need, and how to get the rest",
+        description="Look for what stacks need; the exit status is 1 when something needed is missing.",
+    )
+    command.add_argument("stack", metavar="STACK", nargs="?", help="look for what this stack needs alone")
+    command.add_argument("--online", action="store_true", help="ask the clouds whose the credentials are")
+    command.set_defaults(run=_later("doctor", "doctor"))
+    _add_json(command)
 
 
 def _add_init(add: _Add) -> None:

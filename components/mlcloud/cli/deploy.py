@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from mlcloud.cli import INTERRUPTED
+from mlcloud.cli.clouds import pulumi_instead
 from mlcloud.cli.controls import plan_json, print_report, report_of
 from mlcloud.cli.display import Display, diagnostic_line, display_for
 from mlcloud.cli.outputs import first_outputs
@@ -37,7 +38,6 @@ _QUESTIONS = {
     "destroy": "Destroy {} with its endpoint, models and data?",
 }
 _INDENT = "  "
-_PULUMI_HOW = "https://www.pulumi.com/docs/iac/download-install/"
 
 
 def preview(args: argparse.Namespace) -> int:
@@ -212,8 +212,11 @@ def _cloud_of(project: Project, stack: str) -> str:
 
 
 def _setting(project: Project, stack: str, key: str, default: str) -> str:
-    passphrase = Passphrase(home=home_directory(project.root))
-    return project.config(stack, passphrase).values.get(f"{PROJECT}:{key}") or default
+    return _config(project, stack).get(f"{PROJECT}:{key}") or default
+
+
+def _config(project: Project, stack: str) -> Mapping[str, str]:
+    return project.config(stack, Passphrase(home=home_directory(project.root))).values
 
 
 def _refuse_clouds(stack: str, what: str) -> None:
@@ -222,11 +225,7 @@ def _refuse_clouds(stack: str, what: str) -> None:
     cloud = _cloud_of(project, stack)
     if cloud != "local":
         command = {"update": "up"}.get(what, what)
-        raise UserError(
-            f"The stack {stack} is on {cloud}: clouds are changed by Pulumi itself.\n"
-            f"  pulumi {command} --stack {stack}\n"
-            f"Pulumi is installed as {_PULUMI_HOW} says. `mlcloud preview {stack}` works without it."
-        )
+        raise UserError(pulumi_instead(stack, cloud, command, _config(project, stack)))
 
 
 def _ask(args: argparse.Namespace, *, what: str, plan_first: bool) -> int | None:

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 from mlcloud.core.context import StackContext
 from mlcloud.core.errors import UserError
+from mlcloud.core.install import install_command
 from mlcloud.core.settings import Cloud, Settings
 
 StackBuilder = Callable[[Settings, StackContext], Mapping[str, Any]]
@@ -38,6 +39,6 @@ def build_stack(settings: Settings, context: StackContext) -> Mapping[str, Any]:
             raise
         raise UserError(
             f"The packages of {settings.cloud} are not installed ({error.name} is missing). Install them: "
-            f".venv/bin/uv sync --frozen --inexact --extra {settings.cloud} --package mlcloud"
+            f"{install_command(settings.cloud)}"
         ) from None
     return builder(settings, context)
