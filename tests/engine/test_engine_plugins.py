@@ -178,6 +178,13 @@ def test_a_plugin_that_does_not_start_is_told_with_what_it_said(tmp_path: Path) 
     assert stack.errors == ["The provider plugin 'test' did not start: the shop burned down"]
 
 
+def test_a_plugin_that_is_not_there_is_told_with_how_to_find_mlclouds(tmp_path: Path) -> None:
+    stack = Stack(tmp_path, provider=None, plugins={"test": tmp_path / "python3.10" / "plugin"})
+    assert not stack.up(lambda: Thing("a")).ok
+    assert f"There is no plugin in {tmp_path}/python3.10/plugin" in stack.errors[0]
+    assert "mlcloud plugin path" in stack.errors[0]
+
+
 def test_a_plugin_of_another_language_is_refused(tmp_path: Path) -> None:
     folder = tmp_path / "plugin"
     folder.mkdir()

@@ -34,6 +34,11 @@ def test_the_pulumi_that_was_tested_is_ok(tmp_path: Path) -> None:
     assert (check.state, check.found) == ("ok", f"{TESTED_PULUMI}, {tmp_path / 'pulumi'}")
 
 
+def test_the_pulumi_that_was_tested_is_the_one_whose_answers_are_recorded() -> None:
+    golden = Path(__file__).parents[1] / "engine" / "golden"
+    assert list(golden.glob(f"*{TESTED_PULUMI}*"))
+
+
 def test_an_older_pulumi_is_a_warning(tmp_path: Path) -> None:
     check = pulumi(path_with(tmp_path, pulumi="echo v3.100.2"))
     assert (check.state, check.found.split(",")[0]) == ("warning", "3.100.2")

@@ -293,6 +293,11 @@ class PluginProcess:
 def _interpreter(folder: Path) -> str:
     """The Python of the plugin: its own virtual environment where it names another one, else this one."""
     path = folder / "PulumiPlugin.yaml"
+    if not path.is_file():
+        raise EngineError(
+            f"There is no plugin in {folder}, which Pulumi.yaml names under plugins.providers. "
+            "`mlcloud plugin path` prints where mlcloud's is."
+        )
     try:
         described: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
         runtime: Any = described["runtime"]
