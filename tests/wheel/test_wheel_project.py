@@ -3,13 +3,14 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
 import pytest
 import yaml
-from support.wheel import ROOT, Installed, run
+from support.wheel import ROOT, UV, Installed, run
 
 pytestmark = pytest.mark.timeout(600)
 STACK = "local-dev"
@@ -65,6 +66,32 @@ def test_the_image_is_built_from_what_came_with_the_package(installed: Installed
     assert here == [str(ROOT), tag], "the same image as from a checkout"
 
 
+def test_what_came_with_the_package_is_all_that_the_dockerfile_asks_uv_for(
+    installed: Installed, tmp_path: Path
+) -> None:
+    plugin = Path(installed.done("plugin", "path", folder=tmp_path).strip())
+    context = shutil.copytree(plugin.parent / "image_context", tmp_path / "context")
+    lines = [line.strip() for line in (context / "trainer" / "Dockerfile").read_text().splitlines()]
+    assert any(
+        "uv export --quiet --frozen --package mlcloud-trainer --no-emit-workspace" in line for line in lines
+    )
+    export = [
+        "export",
+        "--quiet",
+        "--frozen",
+        "--package",
+        "mlcloud-trainer",
+        "--no-emit-workspace",
+        "--no-dev",
+    ]
+    exported = run([str(UV), *export, "--offline"], folder=context)
+    assert "scikit-learn==" in exported.stdout, exported.stderr
+    build = ["build", "--quiet", "--offline", "--wheel", "--no-build-isolation", "--python", sys.executable]
+    built = run([str(UV), *build, "--out-dir", str(tmp_path), "trainer"], folder=context)
+    assert built.returncode == 0, built.stderr
+    assert list(tmp_path.glob("mlcloud_trainer-*.whl"))
+
+
 class TestAProjectOfOnesOwn:
     def test_it_names_the_environment_in_it_by_paths_that_hold_on_other_machines(
         self, project: Path, installed: Installed
@@ -75,6 +102,18 @@ class TestAProjectOfOnesOwn:
         (plugin,) = document["plugins"]["providers"]
         assert not Path(plugin["path"]).is_absolute()
         assert str(project / plugin["path"]) == installed.done("plugin", "path", folder=project).strip()
+
+    def test_a_cloud_is_previewed_with_the_image_of_the_package(
+        self, project: Path, installed: Installed
+    ) -> None:
+        local = (project / f"Pulumi.{STACK}.yaml").read_text()
+        cloud = local.replace("cloud: local", "cloud: aws\n  mlcloud:region: eu-central-1")
+        (project / "Pulumi.aws-dev.yaml").write_text(cloud)
+        plan = json.loads(installed.done("preview", "aws-dev", "--json", folder=project))
+        (image,) = [entry for entry in plan["resources"] if entry["type"] == "docker-build:index:Image"]
+        place = Path(image["inputs"]["context"]["location"])
+        assert not place.is_absolute(), "the same on every machine"
+        assert (project / place / "trainer" / "Dockerfile").is_file()
 
     def test_one_command_trains_and_serves_it(self, project: Path, installed: Installed) -> None:
         assert "7 created" in installed.done("up", STACK, "--yes", folder=project)
