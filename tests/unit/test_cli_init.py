@@ -104,15 +104,11 @@ def test_a_hidden_file_that_would_be_overwritten_is_refused(capsys: pytest.Captu
 def test_a_disk_that_is_full_halfway_leaves_nothing_behind(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write = Path.write_bytes
+    def fill_the_disk(source: Path, path: Path) -> None:
+        path.write_bytes(source.read_bytes()[:10])
+        raise OSError(28, os.strerror(28), str(path))
 
-    def fail_at_the_data(path: Path, content: bytes) -> int:
-        if path.suffix == ".csv":
-            write(path, content[:10])
-            raise OSError(28, os.strerror(28), str(path))
-        return write(path, content)
-
-    monkeypatch.setattr(Path, "write_bytes", fail_at_the_data)
+    monkeypatch.setattr("shutil.copyfile", fill_the_disk)
     told = refused(capsys, "made/shop")
     assert "No space left on device" in told
     assert "Traceback" not in told

@@ -4,7 +4,9 @@ import argparse
 import json
 import os
 import re
+import shutil
 import sys
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +24,8 @@ _EXAMPLE_TRAINING: Final = {
     "target": "species",
     "gate": {"accuracy": 0.85},
 }
+_Content = bytes | Path
+"""What a file holds, or the file that it is a copy of."""
 _EXAMPLE_COMMENT: Final = """\
 # 150 irises: Fisher, R. A. (1936), https://doi.org/10.24432/C56C76, CC BY 4.0; from scikit-learn's copy.
 """
@@ -56,7 +60,7 @@ def _refuse_what_is_in_use(folder: Path) -> None:
         raise UserError(_is_not_empty(folder, in_use))
 
 
-def _refuse_to_overwrite(folder: Path, files: dict[str, bytes]) -> None:
+def _refuse_to_overwrite(folder: Path, files: Mapping[str, _Content]) -> None:
     there = [name for name in files if (folder / name).exists()]
     if there:
         raise UserError(_is_not_empty(folder, there))
@@ -70,7 +74,7 @@ def _is_not_empty(folder: Path, names: list[str]) -> str:
     )
 
 
-def _project_files(folder: Path, data: Path | None, target: str | None) -> dict[str, bytes]:
+def _project_files(folder: Path, data: Path | None, target: str | None) -> dict[str, _Content]:
     """Return every file of the project by its path in it.
 
     Raises:
@@ -82,13 +86,13 @@ def _project_files(folder: Path, data: Path | None, target: str | None) -> dict[
         raise UserError("--data and --target go together: the file, and its column to predict.")
     if data is None or target is None:
         comment, training = _EXAMPLE_COMMENT, _EXAMPLE_TRAINING
-        data_name, rows = _EXAMPLE, (_TEMPLATE / _EXAMPLE).read_bytes()
+        data_name, data = _EXAMPLE, _TEMPLATE / _EXAMPLE
     else:
         # It predicts numbers and classes alike: which of them, the data tells.
         comment, training = "", {"estimator": "random_forest", "target": target}
         data = data.expanduser()
         check_data_file(data, target=target)
-        data_name, rows = data.name, data.read_bytes()
+        data_name = data.name
     files = {
         "Pulumi.yaml": _project_file(folder),
         f"Pulumi.{_STACK}.yaml": _stack_file(comment, {"path": f"data/{data_name}"}, training),
@@ -97,7 +101,7 @@ def _project_files(folder: Path, data: Path | None, target: str | None) -> dict[
         "stack.schema.json": json.dumps(stack_file_schema(), indent=2, ensure_ascii=False) + "\n",
         ".gitignore": ".state/\n.venv/\n__pycache__/\n",
     }
-    return {**{name: text.encode() for name, text in files.items()}, f"data/{data_name}": rows}
+    return {**{name: text.encode() for name, text in files.items()}, f"data/{data_name}": data}
 
 
 def _project_file(folder: Path) -> str:
@@ -135,7 +139,7 @@ def _near(path: Path, folder: Path) -> str:
     return str(path.relative_to(inside)) if path.is_relative_to(inside) else str(path)
 
 
-def _write(folder: Path, files: dict[str, bytes]) -> None:
+def _write(folder: Path, files: Mapping[str, _Content]) -> None:
     """Write all files, or leave nothing behind."""
     made: list[Path] = []
     try:
@@ -146,7 +150,10 @@ def _write(folder: Path, files: dict[str, bytes]) -> None:
                 made.append(above)
             # Noted first: a file that is half written is removed, too.
             made.append(path)
-            path.write_bytes(content)
+            if isinstance(content, Path):
+                shutil.copyfile(content, path)
+            else:
+                path.write_bytes(content)
     except BaseException as error:
         for path in reversed(made):
             path.rmdir() if path.is_dir() else path.unlink(missing_ok=True)
