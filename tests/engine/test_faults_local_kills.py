@@ -13,7 +13,7 @@ from support.faults_cloud import FaultyStack, no_providers
 from support.faults_local import Whole, local_cloud, running, tree
 from support.local_http import post
 from support.processes import has_ended
-from support.provider_plugin import COMPONENTS
+from support.provider_plugin import PLUGIN
 from support.waiting import eventually
 
 SEED = int(os.environ.get("MLCLOUD_FAULT_SEED", "7"))
@@ -91,7 +91,7 @@ def test_kills_of_engine_and_provider_together(tmp_path: Path) -> None:
 @pytest.mark.parametrize("whom", ["engine", "plugin", "both"])
 def test_kills_where_the_provider_is_a_plugin(tmp_path: Path, whom: str) -> None:
     source = random.Random(SEED)  # noqa: S311 - which moments, not a secret
-    stack = FaultyStack(tmp_path, no_providers, plugins={"mlcloud": COMPONENTS})
+    stack = FaultyStack(tmp_path, no_providers, plugins={"mlcloud": PLUGIN})
     together = FaultyStack(tmp_path, local_cloud)
     landed, number, span_s = 0, 0, 2.0
     while landed < APART:
@@ -102,7 +102,7 @@ def test_kills_where_the_provider_is_a_plugin(tmp_path: Path, whom: str) -> None
         engine = psutil.Process(update.process.pid or 0)
         plugins: list[psutil.Process] = []
         while not plugins and not has_ended(engine):
-            plugins = [item for item in engine.children() if str(COMPONENTS) in item.cmdline()]
+            plugins = [item for item in engine.children() if str(PLUGIN) in item.cmdline()]
         time.sleep(source.uniform(0, span_s))
         doomed = {"engine": [engine], "plugin": plugins, "both": [engine, *plugins]}[whom]
         before = [process for process in doomed if not has_ended(process)]
