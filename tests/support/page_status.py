@@ -5,20 +5,25 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from mlcloud.provider.local.page import PageServer
+
+from support.provider_endpoints import free_port
 
 STEP_S = 2
 POINTS = 150
 OLD, NEW = "9c2f0ab41d77", "e41b77c09a52"
 
 
-def alarm(name: str, *, state: str = "ok", value: float | None = 0.0, **more: Any) -> dict[str, Any]:
+def alarm(
+    name: str, metric: str, *, state: str = "ok", value: float | None = 0.0, **more: Any
+) -> dict[str, Any]:
     """One rule with its state; since two minutes."""
     return {
         "name": name,
-        "metric": name,
-        "comparison": ">",
+        "metric": metric,
+        "comparison": "above",
         "threshold": 5.0,
         "unit": "percent",
         "period_s": 60,
@@ -45,12 +50,13 @@ def version(label: str, *, weight: float = 0.0, servers: int = 0, **more: Any) -
         "p50_ms": 3.42,
         "p99_ms": 18.9,
         "servers": [
-            {"pid": 4000 + index, "ready": True, "began": now - 3725, "in_flight": index} for index in range(servers)
+            {"pid": 4000 + index, "ready": True, "began": now - 3725, "in_flight": index}
+            for index in range(servers)
         ],
         "metrics": {"accuracy": 0.972028, "roc_auc": 0.995912},
         "created": now - 90_000,
         "lineage": {"data_sha256": "5d41402abc4b2a76", "estimator": "logistic_regression", "code": "0.1.0"},
-        "report": f"/reports/{label}",
+        "report": f"/reports/{quote(label, safe='')}",
         **more,
     }
 
@@ -88,9 +94,9 @@ def status(**more: Any) -> dict[str, Any]:
             "in_flight": [max(0, round(3 + 2 * value)) for value in wave],
         },
         "alarms": [
-            alarm("server errors", value=0.03),
-            alarm("latency p99", value=18.9, threshold=250.0, unit="ms"),
-            alarm("no traffic", state="no-data", value=None, threshold=1.0, unit="hours"),
+            alarm("server-errors", "server_error_percent", value=0.03),
+            alarm("latency-p99", "latency_p99_ms", value=18.9, threshold=60.0, unit="ms"),
+            alarm("no-traffic", "quiet_hours", state="no-data", value=None, threshold=1.0, unit="hours"),
         ],
         "history": [],
         "training": {"run": "breast-cancer-1f7c", "status": "succeeded", "since": now - 4100, "report": None},
@@ -99,15 +105,30 @@ def status(**more: Any) -> dict[str, Any]:
 
 
 class ShownStatus:
-    """A status page whose status a test changes; what it shows is measured at each look, unless it is stuck."""
+    """A status page whose status a test changes.
 
-    def __init__(self, content: Mapping[str, Any], reports: Callable[[str], Path | None] = lambda _: None) -> None:
+    Attributes:
+        content: what the page shows.
+        stuck_at: when it was measured last, in Unix seconds; None while it is measured at each look.
+        failure: why there is nothing to show.
+    """
+
+    def __init__(self, content: Mapping[str, Any], reports: Callable[[str], Path | None]) -> None:
         self.content = dict(content)
-        self.stuck = False
-        self.server = PageServer(self._look, reports)
+        self.stuck_at: float | None = None
+        self.failure: Exception | None = None
+        # A port that the system gives to nobody else while the server is away.
+        self.server = PageServer(self._look, reports, port=free_port(), any_port=False)
 
     def _look(self) -> Mapping[str, Any]:
-        return self.content if self.stuck else {**self.content, "written": time.time()}
+        if self.failure is not None:
+            raise self.failure
+        return {**self.content, "written": time.time() if self.stuck_at is None else self.stuck_at}
 
     def change(self, **more: Any) -> None:
+        """Change parts of the status; the next look shows it."""
         self.content = {**self.content, **more}
+
+    def change_endpoint(self, **more: Any) -> None:
+        """Change what is said of the endpoint."""
+        self.change(endpoint={**self.content["endpoint"], **more})

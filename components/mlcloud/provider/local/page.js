@@ -1,244 +1,9 @@
-"use strict";
-// Asks for status.json each second and draws what it says. Every word of it may come from a stranger (names,
-// labels, descriptions): it becomes text, never markup.
+// Asks for status.json each second and draws what it says.
 
 const EVERY_MS = 1000;
 const PATIENCE_MS = 4000;
 const STALE_S = 5;
 const SHOWN_CHANGES = 8;
-const SVG = "http://www.w3.org/2000/svg";
-const WIDTH = 100, HEIGHT = 40;
-const NONE = "–";
-
-const byId = (id) => document.getElementById(id);
-const list = (value) => (Array.isArray(value) ? value : []);
-const record = (value) => (value !== null && typeof value === "object" && !Array.isArray(value) ? value : {});
-const number = (value) => (typeof value === "number" && Number.isFinite(value) ? value : null);
-const text = (value) => (value === null || value === undefined ? "" : typeof value === "object" ? JSON.stringify(value) : String(value));
-
-// --- Words and numbers ---
-
-const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
-const short = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
-const clock = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
-const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-const whole = new Intl.DateTimeFormat("en-GB", { dateStyle: "full", timeStyle: "long" });
-
-function amount(value) {
-  if (number(value) === null) return NONE;
-  if (value === 0) return "0";
-  if (value < 0.05) return "<0.1";
-  return value < 9.95 ? value.toFixed(1) : grouped.format(value);
-}
-function count(value) { return number(value) === null ? NONE : grouped.format(value); }
-function latency(value) {
-  return (number(value) ?? 0) >= 9999.5 ? [amount(value / 1000), "s"] : [amount(value), "ms"];
-}
-function span(seconds) {
-  const s = Math.max(0, Math.round(seconds));
-  if (s < 60) return `${s} s`;
-  if (s < 3600) return `${Math.floor(s / 60)} min`;
-  if (s < 86400) return `${Math.floor(s / 3600)} h ${Math.floor((s % 3600) / 60)} min`;
-  return `${Math.floor(s / 86400)} d ${Math.floor((s % 86400) / 3600)} h`;
-}
-function plural(n, word) { return `${count(n)} ${word}${n === 1 ? "" : "s"}`; }
-function at(unix) {
-  const date = new Date(unix * 1000);
-  const today = date.toDateString() === new Date().toDateString();
-  return today ? clock.format(date) : `${day.format(date)}, ${clock.format(date)}`;
-}
-const UNITS = { percent: "%", "": "" };
-function measure(value, unit) {
-  if (number(value) === null) return NONE;
-  return `${short.format(value)} ${UNITS[text(unit)] ?? text(unit)}`.trim();
-}
-function bound(alarm) {
-  const comparison = text(alarm.comparison);
-  const sign = /^(<|less|below)/i.test(comparison) ? (/=|equal/i.test(comparison) ? "≤" : "<") : /=|equal/i.test(comparison) ? "≥" : ">";
-  return `${sign} ${measure(alarm.threshold, alarm.unit)}`;
-}
-
-// --- Elements, changed only where they differ, so that a reader's place and selection stay ---
-
-function put(node, value) { if (node.textContent !== value) node.textContent = value; }
-function mark(node, name, value) { if (node.getAttribute(name) !== String(value)) node.setAttribute(name, value); }
-function show(node, shown) { if (node.hidden === shown) node.hidden = !shown; }
-function make(name, attributes = {}, ...children) {
-  const node = document.createElement(name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  node.append(...children);
-  return node;
-}
-function draw(name, attributes) {
-  const node = document.createElementNS(SVG, name);
-  for (const [key, value] of Object.entries(attributes)) node.setAttribute(key, value);
-  return node;
-}
-function icon(name) {
-  const node = draw("svg", { class: "icon", "aria-hidden": "true" });
-  node.append(draw("use", { href: `#i-${name}` }));
-  return node;
-}
-function time(unix) {
-  return number(unix) === null ? make("span", {}, NONE)
-    : make("time", { datetime: new Date(unix * 1000).toISOString(), title: whole.format(new Date(unix * 1000)) }, at(unix));
-}
-// Make `parent` hold one child for each item, in order, and keep the children of those that stay.
-function each(parent, items, key, create, update) {
-  const kept = new Map([...parent.children].map((node) => [node.dataset.key, node]));
-  let place = parent.firstElementChild;
-  const seen = new Map();
-  for (const item of items) {
-    const base = key(item);
-    seen.set(base, (seen.get(base) ?? 0) + 1);
-    const name = `${base} ${seen.get(base)}`;
-    let node = kept.get(name);
-    kept.delete(name);
-    if (!node) { node = create(item); node.dataset.key = name; }
-    update(node, item);
-    if (node === place) place = place.nextElementSibling;
-    else parent.insertBefore(node, place);
-  }
-  for (const node of kept.values()) node.remove();
-}
-// A row whose cells are named once; on a phone each shows its name.
-function row(names) {
-  return make("tr", { role: "row" }, ...names.map(([part, label, kind], index) => index === 0
-    ? make("th", { role: "rowheader", scope: "row", "data-part": part })
-    : make("td", { role: "cell", "data-part": part, "data-label": label, class: kind ?? "" })));
-}
-function part(node, name) { return node.querySelector(`[data-part="${name}"]`); }
-
-const KINDS = {
-  serving: ["ok", "ok", "Serving"], starting: ["moving", "moving", "Starting"],
-  "rolling-out": ["moving", "moving", "Rolling out"], down: ["alarm", "down", "Down"],
-  ok: ["ok", "ok", "OK"], alarm: ["alarm", "alarm", "Alarm"], "no-data": ["none", "none", "No data"],
-  ready: ["ok", "ok", "Ready"], "not-ready": ["moving", "moving", "Not ready"],
-};
-function state(node, name) {
-  const [kind, shape, word] = KINDS[name] ?? ["none", "none", text(name) || "Unknown"];
-  if (node.dataset.state === text(name) && node.childElementCount) return;
-  node.dataset.state = text(name);
-  mark(node, "data-kind", kind);
-  node.replaceChildren(icon(shape), make("span", {}, ` ${word}`));
-}
-
-// --- Charts: one instant is pointed at in all of them ---
-
-const charts = [];
-let cursor = null;
-
-class Chart {
-  constructor(id, name, lines, words) {
-    this.tile = byId(id);
-    this.name = name;
-    this.lines = lines;
-    this.words = words;
-    this.host = this.tile.querySelector(".chart");
-    this.svg = draw("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: "none", "aria-hidden": "true" });
-    this.area = draw("path", { class: "area" });
-    this.ruler = draw("path", { class: "ruler" });
-    this.paths = lines.map((line) => draw("path", { class: line.kind ?? "" }));
-    this.dots = lines.map((line) => draw("path", { class: `dot ${line.kind ?? ""}` }));
-    this.svg.append(this.area, this.ruler, ...this.paths, ...this.dots);
-    this.host.append(this.svg);
-    for (const [key, value] of Object.entries({ role: "slider", tabindex: "0", "aria-label": `${name}, past minutes`, "aria-valuemin": "0" })) this.host.setAttribute(key, value);
-    this.host.addEventListener("pointermove", (event) => this.point(event));
-    this.host.addEventListener("pointerdown", (event) => this.point(event));
-    this.host.addEventListener("pointerleave", () => moveCursor(null));
-    this.host.addEventListener("blur", () => moveCursor(null));
-    this.host.addEventListener("focus", () => this.say());
-    this.host.addEventListener("keydown", (event) => this.key(event));
-    charts.push(this);
-  }
-  take(series) {
-    this.step = number(series.step_s) ?? 1;
-    this.from = number(series.from) ?? 0;
-    this.values = this.lines.map((line) => list(line.of(series)).map(number));
-    this.length = Math.max(0, ...this.values.map((values) => values.length));
-    const peak = Math.max(0, ...this.values.flat().filter((value) => value !== null));
-    this.peak = peak;
-    this.top = Math.max(peak * 1.08, this.words.least);
-    this.paths.forEach((path, index) => mark(path, "d", this.line(this.values[index])));
-    mark(this.area, "d", this.filled(this.values[0]));
-    this.point_at();
-  }
-  x(index) { return this.length < 2 ? WIDTH : (index / (this.length - 1)) * WIDTH; }
-  y(value) { return HEIGHT - (value / this.top) * HEIGHT; }
-  line(values) {
-    let path = "", pen = false;
-    values.forEach((value, index) => {
-      if (value !== null) path += `${pen ? "L" : "M"}${this.x(index).toFixed(2)} ${this.y(value).toFixed(2)}`;
-      // A value without neighbours is a dot.
-      if (value !== null && !pen && (values[index + 1] ?? null) === null) path += "h0";
-      pen = value !== null;
-    });
-    return path;
-  }
-  filled(values) {
-    let path = "", begin = null;
-    for (let index = 0; index <= values.length; index += 1) {
-      const value = values[index] ?? null;
-      if (value !== null && begin === null) { begin = index; path += `M${this.x(index).toFixed(2)} ${HEIGHT}`; }
-      if (value !== null) path += `L${this.x(index).toFixed(2)} ${this.y(value).toFixed(2)}`;
-      else if (begin !== null) { path += `L${this.x(index - 1).toFixed(2)} ${HEIGHT}Z`; begin = null; }
-    }
-    return path;
-  }
-  point(event) {
-    const box = this.host.getBoundingClientRect();
-    const share = Math.min(1, Math.max(0, (event.clientX - box.left) / box.width));
-    moveCursor(this.length ? Math.round(share * (this.length - 1)) : null);
-  }
-  key(event) {
-    const last = this.length - 1;
-    const steps = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -Infinity, End: Infinity };
-    if (event.key === "Escape") moveCursor(null);
-    else if (event.key in steps && last >= 0) moveCursor(Math.min(last, Math.max(0, (cursor ?? last) + steps[event.key])));
-    else return;
-    event.preventDefault();
-    this.say();
-  }
-  at_cursor() { return cursor === null ? null : Math.min(cursor, this.length - 1); }
-  read(index) { return this.words.read(this.values.map((values) => values[index] ?? null)); }
-  say() {
-    const index = this.at_cursor() ?? this.length - 1;
-    mark(this.host, "aria-valuemax", Math.max(0, this.length - 1));
-    mark(this.host, "aria-valuenow", Math.max(0, index));
-    mark(this.host, "aria-valuetext", index < 0 ? "nothing yet" : `${at(this.from + index * this.step)}: ${this.read(index)}`);
-  }
-  point_at() {
-    const index = this.at_cursor();
-    const pointed = index !== null && index >= 0;
-    if (pointed) this.tile.dataset.cursor = index; else delete this.tile.dataset.cursor;
-    mark(this.ruler, "d", pointed ? `M${this.x(index).toFixed(2)} 0V${HEIGHT}` : "");
-    this.dots.forEach((dot, line) => {
-      const value = this.values[line][pointed ? index : this.length - 1] ?? null;
-      mark(dot, "d", value === null ? "" : `M${this.x(pointed ? index : this.length - 1).toFixed(2)} ${this.y(value).toFixed(2)}h0`);
-    });
-    const seconds = (this.length - 1) * this.step;
-    put(part(this.tile, "when"), pointed ? at(this.from + index * this.step) : this.length > 1 ? `last ${span(seconds)}` : "nothing yet");
-    put(part(this.tile, "then"), pointed ? this.read(index) : this.length > 1 ? `peak ${this.words.peak(this.peak)}` : "\u00a0");
-  }
-}
-function moveCursor(index) {
-  if (index === cursor) return;
-  cursor = index;
-  if (shown) for (const chart of charts) chart.point_at();
-}
-const milliseconds = (value) => latency(value).join(" ");
-const shareOfErrors = (series) => list(series.errors_per_s).map((errors, index) => {
-  const requests = number(list(series.requests_per_s)[index]);
-  return number(errors) === null || requests === null ? null : requests > 0 ? Math.min(100, (100 * errors) / requests) : errors > 0 ? 100 : null;
-});
-new Chart("tile-requests", "Requests", [{ of: (s) => s.requests_per_s }],
-  { least: 1, peak: (v) => `${amount(v)} /s`, read: ([v]) => `${amount(v)} /s` });
-new Chart("tile-errors", "Server errors", [{ of: shareOfErrors, kind: "errors" }],
-  { least: 5, peak: (v) => `${amount(v)} %`, read: ([v]) => `${amount(v)} %` });
-new Chart("tile-latency", "Latency", [{ of: (s) => s.p50_ms, kind: "p50" }, { of: (s) => s.p99_ms, kind: "p99" }],
-  { least: 1, peak: milliseconds, read: ([a, b]) => `${milliseconds(a)}, p99 ${milliseconds(b)}` });
-new Chart("tile-capacity", "Requests in flight", [{ of: (s) => s.in_flight }],
-  { least: 4, peak: amount, read: ([v]) => amount(v) });
 
 // --- The page's parts ---
 
@@ -252,8 +17,12 @@ function showHead(status, endpoint) {
   put(byId("detail"), [ready, text(endpoint.detail)].filter(Boolean).join(". "));
 }
 
-function showFigures(endpoint, series) {
-  for (const chart of charts) chart.take(series);
+function showFigures(endpoint, series, alarms) {
+  for (const chart of charts) {
+    const watcher = alarms.find((alarm) => alarm.metric === chart.words.watched && alarm.comparison !== "below");
+    const unit = chart.words.watched === "saturation_percent" ? (number(endpoint.capacity) ?? NaN) / 100 : 1;
+    chart.take(series, watcher ? number(watcher.threshold * unit) : null);
+  }
   put(part(byId("tile-requests"), "now"), amount(endpoint.requests_per_s));
   put(part(byId("tile-errors"), "now"), amount(endpoint.error_percent));
   const [[p50, unit50], [p99, unit99]] = [latency(endpoint.p50_ms), latency(endpoint.p99_ms)];
@@ -279,11 +48,11 @@ function showAlarms(alarms) {
     make("span", { class: "more", "data-part": "more" }), make("span", { class: "since", "data-part": "since" })),
   (node, alarm) => {
     put(part(node, "name"), text(alarm.name));
-    put(part(node, "measure"), `${measure(alarm.value, alarm.unit)} (${bound(alarm)})`);
+    put(part(node, "measure"), `${measure(alarm.value, alarm.unit)}, limit ${measure(alarm.threshold, alarm.unit)}`);
     const ill = Object.entries(record(alarm.versions)).filter(([, one]) => record(one).state === "alarm");
     const versions = ill.length ? `Version ${ill.map(([label, one]) => `${label}: ${measure(one.value, alarm.unit)}`).join(", ")}.` : "";
     put(part(node, "more"), [text(alarm.description), versions].filter(Boolean).join(" "));
-    put(part(node, "since"), number(alarm.since) === null ? "" : `since ${at(alarm.since)}, ${span(now() - alarm.since)}`);
+    put(part(node, "since"), number(alarm.since) === null ? "" : `for ${span(now() - alarm.since)}, since ${at(alarm.since)}`);
   });
 }
 
@@ -298,7 +67,7 @@ function showRules(alarms) {
       mark(part(node, "name"), "title", text(alarm.description));
       state(part(node, "state"), alarm.state);
       put(part(node, "now"), measure(alarm.value, alarm.unit));
-      put(part(node, "opens"), `${bound(alarm)}${number(alarm.period_s) === null ? "" : ` for ${span(alarm.period_s)}`}`);
+      put(part(node, "opens"), `${bound(alarm)}${number(alarm.period_s) === null ? "" : ` over ${span(alarm.period_s)}`}`);
       put(part(node, "since"), number(alarm.since) === null ? NONE : `${at(alarm.since)}`);
     });
 }
@@ -335,7 +104,7 @@ function showTraffic(versions) {
   });
   const servers = live.flatMap((one) => list(one.servers).map((server) => ({ ...record(server), label: one.label })));
   show(byId("servers-all"), servers.length > 0);
-  put(byId("servers-what"), plural(servers.length, "server process").replace("processs", "processes"));
+  put(byId("servers-what"), `${count(servers.length)} server process${servers.length === 1 ? "" : "es"}`);
   each(byId("servers"), servers, (server) => text(server.pid), () => row([["pid"], ["version", "Version"], ["state", "State"], ["age", "Runs for", "n"], ["busy", "In flight", "n"]]),
     (node, server) => {
       put(part(node, "pid"), text(server.pid));
@@ -347,7 +116,7 @@ function showTraffic(versions) {
 }
 
 // Only a path of this page's own becomes a link: no other site, no other scheme.
-function reportPath(value) { return typeof value === "string" && /^\/reports\/[^/\\]/.test(value) ? value : null; }
+function reportPath(value) { return typeof value === "string" && /^\/reports\/(?!\.)[^/\\?#]+$/.test(value) ? value : null; }
 function link(node, path, words) {
   const there = node.querySelector("a");
   if (path === null) { if (there || !node.textContent) put(node, NONE); }
@@ -360,7 +129,7 @@ function showModels(versions, training) {
   show(byId("models-empty"), !versions.length);
   show(byId("models").parentNode, versions.length > 0);
   each(byId("models"), sorted, (one) => `${text(one.label)} ${text(one.sha256)}`, (one) => {
-    const node = row([["version"], ["stage", "Stage"], ["made", "Made"], ["metrics", "Metrics", "wide"], ["from", "From", "wide"], ["report", "Report"]]);
+    const node = row([["version"], ["stage", "Stage"], ["made", "Made"], ["metrics", "Metrics", "wide"], ["from", "From"], ["report", "Report"]]);
     part(node, "version").append(text(one.label));
     if (text(one.sha256) && !text(one.sha256).startsWith(text(one.label))) part(node, "version").append(make("small", {}, ` ${text(one.sha256).slice(0, 12)}`));
     part(node, "made").append(time(one.created));
@@ -399,11 +168,11 @@ function showLineage(node, lineage) {
   node.replaceChildren(make("details", {}, make("summary", {}, "Lineage"), make("dl", {}, ...terms)));
 }
 
-function showHistory(history) {
+function showHistory(history, units) {
   const words = (change) => {
     const action = record(change.action);
     const done = text(action.kind) ? ` ${action.ok ? "Told by" : "Could not be told by"} ${text(action.kind)}${text(action.detail) ? `: ${text(action.detail)}` : ""}.` : "";
-    const value = number(change.value) === null ? "" : ` at ${short.format(change.value)}`;
+    const value = number(change.value) === null ? "" : ` at ${measure(change.value, units.get(change.name))}`;
     const became = change.to === "alarm" ? "opened" : change.from === "alarm" ? "closed" : `is now ${KINDS[change.to]?.[2].toLowerCase() ?? text(change.to)}`;
     return ` ${became}${value}.${done}`;
   };
@@ -466,13 +235,13 @@ function showFreshness() {
     [what, why] = failure ? ["No answer", failure] : ["Waiting", "for the monitor's first answer"];
   } else if (old > STALE_S) {
     kind = "stale";
-    what = `Stale since ${at(shown.written)}`;
-    why = `${span(old)} ago. ${failure || "The monitor has stopped measuring"}`;
+    what = `Stale since ${at(shown.written)} (${span(old)})`;
+    why = failure || "The monitor has stopped measuring";
   }
   if (document.body.dataset.freshness !== kind) {
     const first = document.body.dataset.freshness === "waiting";
     document.body.dataset.freshness = kind;
-    if (kind === "stale") put(byId("announce"), `${what}. ${failure || "The monitor has stopped measuring."}`);
+    if (kind === "stale") put(byId("announce"), `${what}. ${why}.`);
     else if (!first) put(byId("announce"), "Live again.");
   }
   put(byId("fresh-what"), what);
@@ -487,11 +256,11 @@ function render(status) {
   const endpoint = record(status.endpoint), versions = list(status.versions).map(record), alarms = list(status.alarms).map(record);
   showHead(status, endpoint);
   showAlarms(alarms);
-  showFigures(endpoint, record(status.series));
+  showFigures(endpoint, record(status.series), alarms);
   showTraffic(versions);
   showModels(versions, status.training);
   showRules(alarms);
-  showHistory(list(status.history).map(record));
+  showHistory(list(status.history).map(record), new Map(alarms.map((alarm) => [alarm.name, alarm.unit])));
   announce(status, alarms, endpoint);
 }
 

@@ -1,6 +1,6 @@
 """The status page's server: one document, what it shows as JSON, and models' reports, for this machine alone.
 
-What it shows is the monitor's to say. The document is made of `page.html`, `page.css` and `page.js` beside
+What it shows is the monitor's to say. The document is made of `page.html`, the style and the scripts beside
 this file; it loads nothing else, from here or elsewhere, and a strict policy holds it to that.
 """
 
@@ -25,6 +25,7 @@ from mlcloud.provider.local.server_process import open_listener
 from mlcloud.provider.local.serving import HOST
 
 REPORTS: Final = "/reports/"
+_SCRIPTS: Final = ("page_words.js", "page_charts.js", "page.js")
 # A site elsewhere can let its own name lead here (DNS rebinding); a tunnel's port is not this one.
 _HOST_NAMES: Final = (HOST, "localhost", "[::1]")
 # A client that sends nothing for so long is let go.
@@ -101,10 +102,8 @@ class PageServer:
 @cache
 def document() -> tuple[bytes, str]:
     """The page, and the policy that a browser holds it to: its own script and style, by their hashes."""
-    here = Path(__file__)
-    style, script = (here.with_suffix(suffix).read_text(encoding="utf-8") for suffix in (".css", ".js"))
-    page = here.with_suffix(".html").read_text(encoding="utf-8")
-    page = page.replace("/* page.css */", style).replace("/* page.js */", script)
+    style, script = _text_of("page.css"), "".join(map(_text_of, _SCRIPTS))
+    page = _text_of("page.html").replace("/* page.css */", style).replace("/* page.js */", script)
     policy = {
         "default-src": "'none'",
         "script-src": _hash_source(script),
@@ -119,6 +118,10 @@ def document() -> tuple[bytes, str]:
         "trusted-types": "'none'",
     }
     return page.encode(), "; ".join(f"{name} {value}" for name, value in policy.items())
+
+
+def _text_of(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 def _hash_source(text: str) -> str:
