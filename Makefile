@@ -6,7 +6,7 @@ MLCLOUD := $(VENV)/bin/mlcloud
 STACK  ?= local-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-down check test test-image record-engine
+.PHONY: help setup setup-dev demo demo-down check test test-browser test-image record-engine soak
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -58,9 +58,16 @@ check: setup-dev ## formatting, lint, types
 test: setup-dev ## the whole test suite, in under 15 minutes on two cores
 	$(VENV)/bin/pytest -n 2
 
+test-browser: setup-dev ## install Debian's chromium where there is none, and look at the status page in it: as root
+	@command -v chromium > /dev/null || { apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends chromium; }
+	@MLCLOUD_TEST_BROWSER=1 $(VENV)/bin/pytest tests/browser
+
 test-image: setup-dev ## build the container's image with buildah, and run it: as root, with a network, in minutes
 	@cd tests && ../$(VENV)/bin/python -m support.image_build
 	@MLCLOUD_TEST_IMAGE=1 $(VENV)/bin/pytest tests/image
 
 record-engine: setup-dev ## record anew what the Pulumi CLI answers to the engine's scenarios: with `pulumi` on PATH, in minutes
 	@cd tests && ../$(VENV)/bin/python -m support.scenarios.record
+
+soak: setup-dev ## 10 minutes of traffic, swaps and killed servers: nothing is lost, memory stays flat (SOAK_MINUTES=1)
+	$(VENV)/bin/pytest -s -m soak tests/soak
