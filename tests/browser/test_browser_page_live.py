@@ -193,3 +193,11 @@ def test_pointing_at_one_chart_shows_the_same_instant_in_all(window: Window) -> 
     shown["h1"].hover()
     expect(shown["[data-cursor]"]).to_have_count(0)
     expect(shown.part("latency", "when")).to_have_text("last 5 min")
+
+
+def test_the_endpoints_address_is_copied(window: Window) -> None:
+    shown = window.show(status(), permissions=["clipboard-read", "clipboard-write"])
+    shown["#copy"].click()
+    expect(shown["#copy"]).to_contain_text("Copied")
+    assert shown.page.evaluate("navigator.clipboard.readText()") == "http://127.0.0.1:8470"
+    expect(shown["#copy"]).to_have_text("Copy the endpoint's address")

@@ -4,6 +4,8 @@ const EVERY_MS = 1000;
 const PATIENCE_MS = 4000;
 const STALE_S = 5;
 const SHOWN_CHANGES = 8;
+// Units of what is counted over a period; hours and runs are counted since they began.
+const COUNTED = ["percent", "ms"];
 
 // --- The page's parts ---
 
@@ -67,7 +69,7 @@ function showRules(alarms) {
       mark(part(node, "name"), "title", text(alarm.description));
       state(part(node, "state"), alarm.state);
       put(part(node, "now"), measure(alarm.value, alarm.unit));
-      put(part(node, "opens"), `${bound(alarm)}${number(alarm.period_s) === null ? "" : ` over ${span(alarm.period_s)}`}`);
+      put(part(node, "opens"), `${bound(alarm)}${number(alarm.period_s) !== null && COUNTED.includes(alarm.unit) ? ` over ${span(alarm.period_s)}` : ""}`);
       put(part(node, "since"), number(alarm.since) === null ? NONE : `${at(alarm.since)}`);
     });
 }

@@ -47,7 +47,7 @@ class Chart {
     const near = limit !== null && limit > 0 && limit <= FARTHEST_LIMIT * Math.max(peak, this.words.least);
     this.top = Math.max(peak * 1.08, this.words.least, near ? limit * 1.4 : 0);
     mark(this.limit, "d", near ? `M0 ${this.y(limit).toFixed(2)}H${WIDTH}` : "");
-    put(this.limitWords, near ? `limit ${this.words.peak(limit)}` : "");
+    put(this.limitWords, near ? `limit ${measure(limit, this.words.unit)}` : "");
     const height = near ? `${((100 * limit) / this.top).toFixed(1)}%` : "";
     if (this.limitWords.style.bottom !== height) this.limitWords.style.bottom = height;
     this.paths.forEach((path, index) => mark(path, "d", this.line(this.values[index])));
@@ -125,8 +125,8 @@ const shareOfErrors = (series) => list(series.errors_per_s).map((errors, index) 
 new Chart("tile-requests", "Requests", [{ of: (s) => s.requests_per_s }],
   { least: 1, peak: (v) => `${amount(v)} /s`, read: ([v]) => `${amount(v)} /s` });
 new Chart("tile-errors", "Server errors", [{ of: shareOfErrors, kind: "errors" }],
-  { least: 5, watched: "server_error_percent", peak: (v) => `${amount(v)} %`, read: ([v]) => `${amount(v)} %` });
+  { least: 5, watched: "server_error_percent", unit: "percent", peak: (v) => `${amount(v)} %`, read: ([v]) => `${amount(v)} %` });
 new Chart("tile-latency", "Latency", [{ of: (s) => s.p50_ms, kind: "p50" }, { of: (s) => s.p99_ms, kind: "p99" }],
-  { least: 1, watched: "latency_p99_ms", peak: milliseconds, read: ([p50, p99]) => `${milliseconds(p50)}, p99 ${milliseconds(p99)}` });
+  { least: 1, watched: "latency_p99_ms", unit: "ms", peak: milliseconds, read: ([p50, p99]) => `${milliseconds(p50)}, p99 ${milliseconds(p99)}` });
 new Chart("tile-capacity", "Requests in flight", [{ of: (s) => s.in_flight }],
   { least: 4, watched: "saturation_percent", peak: count, read: ([v]) => count(v) });
