@@ -25,11 +25,11 @@ from support.processes import kill_all
 from support.provider_endpoints import ENDPOINT, EndpointPlace
 from support.provider_models import Model
 from support.provider_plugin import Plugin
-from support.swaps import Swap, misplaced, swap
+from support.swaps import Swap, during, misplaced, swap
 from support.waiting import LIMIT_S, eventually
 
 MINUTES = float(os.environ.get("SOAK_MINUTES", "10"))
-RESTLESS_PER_S, STEADY_PER_S = 100.0, 50.0
+RESTLESS_PER_S, STEADY_PER_S = 200.0, 50.0
 REPLICAS = 2
 MOST_GROWTH_PERCENT = 5.0
 # Of four disturbances one is a kill of one server, one a kill of all, and two are swaps.
@@ -104,6 +104,7 @@ def test_no_request_is_lost_and_memory_stays_flat_through_swaps_and_kills(
     for line in (
         f"{MINUTES:g} minutes, {len(swaps)} swaps, {killed} servers killed",
         f"restless: {figures[0]}",
+        f"restless, while a version takes over: {Figures.of(during(requests[0], swaps), RESTLESS_PER_S)}",
         f"steady: {figures[1]}",
         str(memory),
     ):
