@@ -20,7 +20,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="there is no chromium: `make test-browser` installs it"))
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: its event loop runs in this thread, where other tests want one of their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with launched() as started:
         yield started
