@@ -294,7 +294,7 @@ def test_two_requests_in_one_packet_get_two_answers_in_order(cancer_server: Serv
 
 
 def test_metrics_count_what_was_answered(cancer: TestModel) -> None:
-    with serving(cancer.path) as server:
+    with serving(cancer.path, MLCLOUD_MAX_CONCURRENCY=2, MLCLOUD_MAX_QUEUE=5) as server:
         server.post("/invocations", {"instances": [cancer.row] * 3})
         server.post("/invocations", {"instances": [5]})
         server.get("/anything?secret=1")
@@ -303,6 +303,7 @@ def test_metrics_count_what_was_answered(cancer: TestModel) -> None:
     assert 'mlcloud_requests_total{route="/invocations",status="400"} 1' in text
     assert 'mlcloud_requests_total{route="other",status="404"} 1' in text
     assert "mlcloud_predicted_rows_total 3" in text
+    assert "mlcloud_requests_capacity 7" in text
     assert 'mlcloud_request_duration_seconds_count{route="/invocations"} 2' in text
     assert "mlcloud_model_info{" in text
     assert "anything" not in text

@@ -60,6 +60,7 @@ class Application:
         self._batcher: Batcher | None = None
         self._draining = False
         self._large = 0
+        metrics.capacity = settings.connections.max_concurrency + settings.connections.max_queue
         self._budget = BodyBudget(settings.connections.max_buffered_bytes)
         self._workers = ThreadPoolExecutor(settings.connections.max_concurrency, thread_name_prefix="worker")
         self._version = b""

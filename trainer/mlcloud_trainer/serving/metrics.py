@@ -16,6 +16,7 @@ class Metrics:
 
     def __init__(self) -> None:
         self.in_flight = 0
+        self.capacity = 0
         self.rows = 0
         self.invalid_requests = 0
         self._requests: defaultdict[tuple[str, int], int] = defaultdict(int)
@@ -46,6 +47,9 @@ class Metrics:
             "# HELP mlcloud_requests_in_flight Requests that are being answered.",
             "# TYPE mlcloud_requests_in_flight gauge",
             f"mlcloud_requests_in_flight {self.in_flight}",
+            "# HELP mlcloud_requests_capacity Requests that are worked on or wait at once, at most.",
+            "# TYPE mlcloud_requests_capacity gauge",
+            f"mlcloud_requests_capacity {self.capacity}",
             "# HELP mlcloud_predicted_rows_total Rows that were predicted.",
             "# TYPE mlcloud_predicted_rows_total counter",
             f"mlcloud_predicted_rows_total {self.rows}",

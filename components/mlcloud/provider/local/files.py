@@ -14,6 +14,7 @@ from mlcloud.provider.errors import ResourceError
 
 _CHUNK_BYTES: Final = 1024 * 1024
 _READ_ONLY: Final = 0o444
+_OWNER_ONLY: Final = 0o600
 _UNFINISHED: Final = re.compile(r"\..+\.([1-9]\d*)\.[0-9a-f]{32}", re.DOTALL)
 
 
@@ -53,10 +54,18 @@ def sha256_of(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_json(path: Path, content: object) -> None:
-    """Write a JSON file so that a reader sees the old or the new one, never a part."""
+def write_json(path: Path, content: object, *, private: bool = False) -> None:
+    """Write a JSON file so that a reader sees the old or the new one, never a part.
+
+    Args:
+        path: the file.
+        content: what it is to hold.
+        private: whether its owner alone may read it.
+    """
     temporary = unfinished(path)
     try:
+        if private:
+            temporary.touch(mode=_OWNER_ONLY)
         temporary.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
         temporary.replace(path)
     finally:
