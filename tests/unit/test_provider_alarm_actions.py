@@ -167,7 +167,9 @@ def test_a_url_of_a_webhook_is_taken(url: str) -> None:
 
 
 def run(tmp_path: Path, script: str, **options: Any) -> Outcome:
-    return Command(words=(sys.executable, "-c", script), directory=tmp_path, **options).run(MESSAGE)
+    return Command(words=(sys.executable, "-c", script), directory=tmp_path, **options).run(
+        MESSAGE, threading.Event()
+    )
 
 
 def test_a_command_gets_the_alarm_on_stdin_and_as_variables(
@@ -200,22 +202,35 @@ def test_a_command_that_fails_is_told_by_its_last_line(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("words", [("/nowhere/at-all",), ("bad\0word",)])
 def test_a_command_that_cannot_be_started_is_told(tmp_path: Path, words: tuple[str, ...]) -> None:
-    outcome = Command(words=words, directory=tmp_path).run(MESSAGE)
+    outcome = Command(words=words, directory=tmp_path).run(MESSAGE, threading.Event())
     assert not outcome.ok
     assert outcome.detail.startswith("it cannot be started: ")
 
 
 def test_a_command_that_takes_too_long_ends_with_all_that_it_has_started(tmp_path: Path) -> None:
     script = "sleep 600 & echo $! > child; echo waiting; wait"
-    outcome = Command(words=("sh", "-c", script), directory=tmp_path, timeout_s=3.0).run(MESSAGE)
+    outcome = Command(words=("sh", "-c", script), directory=tmp_path, timeout_s=3.0).run(
+        MESSAGE, threading.Event()
+    )
     assert outcome == Outcome(kind="command", ok=False, detail="it was ended after 3 s: waiting")
     child = int((tmp_path / "child").read_text())
     eventually(lambda: number_has_ended(child))
 
 
+def test_a_command_ends_with_the_monitor(tmp_path: Path) -> None:
+    settled = Settled()
+    actions = Actions(settled)
+    script = "sleep 600 & echo $! > child.new; mv child.new child; wait"
+    actions.configure(None, Command(words=("sh", "-c", script), directory=tmp_path, timeout_s=LIMIT_S))
+    actions.tell(1, dict(MESSAGE))
+    eventually((tmp_path / "child").exists)
+    actions.stop()
+    eventually(lambda: number_has_ended(int((tmp_path / "child").read_text())))
+
+
 def test_a_command_that_leaves_something_running_is_not_waited_for(tmp_path: Path) -> None:
     script = "sleep 600 & echo $! > child"
-    assert Command(words=("sh", "-c", script), directory=tmp_path).run(MESSAGE).ok
+    assert Command(words=("sh", "-c", script), directory=tmp_path).run(MESSAGE, threading.Event()).ok
     eventually(lambda: number_has_ended(int((tmp_path / "child").read_text())))
 
 
@@ -229,7 +244,7 @@ def test_a_command_that_says_very_much_takes_no_memory(tmp_path: Path) -> None:
 
 def test_a_command_that_does_not_read_is_no_trouble(tmp_path: Path) -> None:
     message = {"description": "x" * 2000}
-    outcome = Command(words=("true",), directory=tmp_path / "gone").run(message)
+    outcome = Command(words=("true",), directory=tmp_path / "gone").run(message, threading.Event())
     assert outcome == Outcome(kind="command", ok=True, detail="exit code 0")
 
 
@@ -273,9 +288,6 @@ def test_a_storm_of_alarms_is_bounded_and_says_what_was_not_told(tmp_path: Path)
     assert len(settled.outcomes) >= 200 - 65
     assert {outcome.detail for outcome in settled.outcomes.values()} == {"64 others wait already: not told"}
     actions.stop()
-    for child in psutil.Process().children():
-        if child.name() == "sleep":
-            child.kill()
 
 
 def change(number: int) -> Change:

@@ -1,6 +1,7 @@
 """Each alarm, second by second on a fake clock: it opens, stays shut just below, closes, knows no data."""
 
 import dataclasses
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -244,6 +245,26 @@ def test_versions_come_and_go_and_few_are_remembered() -> None:
     watching.servers.clear()
     watching.step(901)
     assert watching.watch.versions == {}
+
+
+def test_a_watch_that_goes_on_for_long_takes_no_more_memory() -> None:
+    watching = Watching([])
+    second = mixed(answered(), answered(500), answered(seconds=2))
+
+    def restart(steps: int) -> None:
+        for number in range(steps):
+            watching.servers.clear()
+            pass_time(watching, watching.server("v1", f"{watching.now}-{number}"), second, 10)
+        watching.changes.clear()
+
+    tracemalloc.start()
+    try:
+        restart(100)  # more than a watch remembers
+        before = tracemalloc.get_traced_memory()[0]
+        restart(50)
+        assert tracemalloc.get_traced_memory()[0] < 1.1 * before
+    finally:
+        tracemalloc.stop()
 
 
 def test_an_open_alarm_outlives_the_monitor_and_is_told_once() -> None:

@@ -4,9 +4,9 @@ import contextlib
 import json
 import os
 import queue
-import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any, Final
 from mlcloud.provider.local.alarm_history import Outcome
 from mlcloud.provider.local.alarm_webhook import Webhook
 from mlcloud.provider.local.log_lines import printable
-from mlcloud.provider.local.processes import environment
+from mlcloud.provider.local.processes import ProcessRef, environment
 
 # More than this many changes that wait are a storm: the newest are noted as not told.
 _WAITING: Final = 64
@@ -23,6 +23,7 @@ _COMMAND_TIMEOUT_S: Final = 30.0
 _OUTPUT_BYTES: Final = 4096
 _DETAIL_CHARACTERS: Final = 300
 _END_S: Final = 1.0
+_POLL_S: Final = 0.1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,8 +40,8 @@ class Command:
     directory: Path
     timeout_s: float = _COMMAND_TIMEOUT_S
 
-    def run(self, message: Mapping[str, Any]) -> Outcome:
-        """Run it to its end."""
+    def run(self, message: Mapping[str, Any], stopping: threading.Event) -> Outcome:
+        """Run it to its end, or until the monitor ends."""
         try:
             process = subprocess.Popen(
                 list(self.words),
@@ -54,28 +55,30 @@ class Command:
         except (OSError, ValueError) as error:
             reason = getattr(error, "strerror", None) or type(error).__name__
             return Outcome(kind="command", ok=False, detail=f"it cannot be started: {reason}")
-        said = _Listener(process)
+        ref, said = ProcessRef.of(process.pid), _Listener(process)
         try:
             assert process.stdin is not None  # noqa: S101 - it was asked for
             with contextlib.suppress(OSError):  # one that does not read is none of our business
                 process.stdin.write(json.dumps(dict(message)).encode() + b"\n")
                 process.stdin.close()
-            code = process.wait(self.timeout_s)
-        except subprocess.TimeoutExpired:
-            return Outcome(
-                kind="command",
-                ok=False,
-                detail=f"it was ended after {self.timeout_s:g} s: {said.last_line()}",
-            )
+            code = _code(process, self.timeout_s, stopping)
         finally:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(process.pid, signal.SIGKILL)
+            if ref is not None:
+                ref.end(0)
             process.wait()
             said.stop()
+        ending = f"it was ended after {self.timeout_s:g} s" if code is None else f"exit code {code}"
         last = said.last_line()
-        return Outcome(
-            kind="command", ok=code == 0, detail=f"exit code {code}" + (f": {last}" if last else "")
-        )
+        return Outcome(kind="command", ok=code == 0, detail=f"{ending}: {last}" if last else ending)
+
+
+def _code(process: "subprocess.Popen[bytes]", timeout_s: float, stopping: threading.Event) -> int | None:
+    """The exit code of a command; None where it has to be ended."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline and not stopping.is_set():
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return process.wait(_POLL_S)
+    return None
 
 
 class _Listener:
@@ -123,7 +126,8 @@ class Actions:
         self._webhook: Webhook | None = None
         self._command: Command | None = None
         self._stopping = threading.Event()
-        threading.Thread(target=self._work, name="actions", daemon=True).start()
+        self._thread = threading.Thread(target=self._work, name="actions", daemon=True)
+        self._thread.start()
 
     def configure(self, webhook: Webhook | None, command: Command | None) -> None:
         """Say whom to tell from now on."""
@@ -151,12 +155,16 @@ class Actions:
             self._settle(number, Outcome(kind=self.kind, ok=False, detail=detail))
 
     def stop(self) -> None:
-        """Begin nothing more, and give up what is tried again."""
+        """Begin nothing more, end a command, and give up what is tried again; an open webhook is left."""
         self._stopping.set()
+        self._thread.join(_END_S)
 
     def _work(self) -> None:
         while not self._stopping.is_set():
-            number, message = self._queue.get()
+            try:
+                number, message = self._queue.get(timeout=_POLL_S)
+            except queue.Empty:
+                continue
             self._settle(number, self._pass_on(message))
 
     def _pass_on(self, message: dict[str, Any]) -> Outcome:
@@ -166,7 +174,7 @@ class Actions:
             if webhook is not None:
                 outcomes.append(webhook.send(message, self._stopping))
             if command is not None:
-                outcomes.append(command.run(message))
+                outcomes.append(command.run(message, self._stopping))
         except Exception as error:  # noqa: BLE001 - one message that fails does not silence the next
             outcomes.append(Outcome(kind="action", ok=False, detail=type(error).__name__))
         return Outcome(

@@ -36,7 +36,8 @@ class Mailbox:
         write_json(self._request, dict(request), private=True)
 
     def stop_waiting(self) -> None:
-        """Take note of the answer, or ask no longer."""
+        """Take note of the answer, or ask no longer: what nobody has taken goes."""
+        self._request.unlink(missing_ok=True)
         self._waiting.unlink(missing_ok=True)
 
     def asker(self) -> ProcessRef | None:
