@@ -35,14 +35,14 @@ from support.provider_plugin import Plugin
 from support.stack_plan import planned
 
 STACK = "aws-dev"
-PLUGIN = ROOT / "components" / "mlcloud"
+COMPONENTS = ROOT / "components" / "mlcloud"
 # Calls of Batch are made by runs on the cluster alone.
 PROVIDER = [
     path
-    for path in sorted((PLUGIN / "provider" / "aws").glob("*.py"))
+    for path in sorted((COMPONENTS / "provider" / "aws").glob("*.py"))
     if not path.name.startswith("batch_")
 ]
-COMMANDS = [PLUGIN / "aws" / "operations.py"]
+COMMANDS = [COMPONENTS / "aws" / "operations.py"]
 
 
 def declared(kind: str, name: str = "") -> dict[str, Any]:

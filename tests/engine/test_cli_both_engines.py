@@ -61,13 +61,13 @@ def pulumi(project: StackProject, *arguments: str) -> str:
 class TestOneStackTwoEngines:
     def test_pulumi_makes_the_stack(self, project: StackProject) -> None:
         pulumi(project, "stack", "select", STACK, "--create")
-        assert "12 created" in pulumi(project, "up", "--yes", "--skip-preview")
+        assert "14 created" in pulumi(project, "up", "--yes", "--skip-preview")
         url = project.outputs()["endpoint_url"]
         answer = post(f"{url}/invocations", {"instances": [{"age": 70}]})
         assert answer.json()["predictions"][0]["prediction"] == "yes"
 
     def test_the_embedded_engine_sees_no_change_in_it(self, project: StackProject) -> None:
-        assert "Nothing changed: 7 resources" in project.done("up", STACK, "--yes")
+        assert "Nothing changed: 8 resources" in project.done("up", STACK, "--yes")
 
     def test_pulumi_sees_no_change_after_the_embedded_engine(self, project: StackProject) -> None:
         pulumi(project, "up", "--yes", "--skip-preview", "--expect-no-changes")
@@ -87,6 +87,6 @@ class TestOneStackTwoEngines:
         pulumi(project, "refresh", "--yes", "--expect-no-changes")
 
     def test_pulumi_destroys_what_both_made(self, project: StackProject) -> None:
-        assert "12 deleted" in pulumi(project, "destroy", "--yes", "--skip-preview")
+        assert "14 deleted" in pulumi(project, "destroy", "--yes", "--skip-preview")
         assert project.processes() == []
         assert [path for path in (Path(project.state_home) / "local").rglob("*") if path.is_file()] == []

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
 import pytest
 import yaml
-from support.local_http import post
+from support.local_http import get, post
 from support.processes import kill_all
 from support.stack_project import STACK, StackProject
 from support.waiting import eventually
@@ -61,13 +62,14 @@ def served(project: StackProject) -> str:
 class TestALocalStack:
     def test_a_preview_plans_every_resource_and_makes_nothing(self, project: StackProject) -> None:
         plan = json.loads(project.done("preview", STACK, "--json"))
-        assert plan["summary"] == {"create": 12}
+        assert plan["summary"] == {"create": 14}
         assert {entry["type"].rsplit(":", 1)[-1] for entry in plan["resources"] if entry["custom"]} == {
             "Bucket",
             "BucketObject",
             "TrainingRun",
             "ModelVersion",
             "Endpoint",
+            "Monitor",
         }
         assert not (project.state_home / "local").exists()
 
@@ -82,7 +84,7 @@ class TestALocalStack:
 
     def test_the_second_update_changes_nothing_and_says_so(self, project: StackProject) -> None:
         before = project.outputs()
-        assert "Nothing changed: 7 resources are as declared." in project.done("up", STACK, "--yes")
+        assert "Nothing changed: 8 resources are as declared." in project.done("up", STACK, "--yes")
         assert project.outputs() == before
 
     def test_the_data_of_people_is_predicted_from_a_file_and_from_the_command_line(
@@ -110,6 +112,34 @@ class TestALocalStack:
         assert log.count("\n") == 2
         assert '"status":400' in log
         assert "Ulm" not in log, "what people send is not logged"
+
+    def test_a_changed_limit_is_watched_and_nothing_is_started_again(self, project: StackProject) -> None:
+        before, processes = project.outputs(), {process.pid for process in project.processes()}
+        limits = {"error_percent": 7, "webhook": "https://hooks.example.com/t0k3n"}
+        project.configure({**config(), "monitoring": limits})
+        printed = project.done("up", STACK, "--yes")
+        assert "Fitting" not in printed
+        assert project.outputs() == before
+        assert {process.pid for process in project.processes()} == processes
+        watched = json.loads(Path(before["alarms"]).read_text())["alarms"]
+        assert {alarm["name"]: alarm["threshold"] for alarm in watched}["server-errors"] == 7
+        told = [printed, project.done("status", STACK), *map(str, project.outputs().values())]
+        assert "t0k3n" not in "".join(told)
+        # The history of updates holds the stack file's own text: whoever encrypts it there has it so here.
+        files = [
+            path for path in project.state_home.rglob("*") if path.is_file() and "history" not in path.parts
+        ]
+        assert [path for path in files if b"t0k3n" in path.read_bytes()] == []
+
+    def test_the_status_page_says_what_status_says(self, project: StackProject) -> None:
+        page = get(f"{project.outputs()['status_page']}status.json").json()
+        assert (page["endpoint"]["state"], page["endpoint"]["url"]) == (
+            "serving",
+            project.outputs()["endpoint_url"],
+        )
+        assert [version["label"] for version in page["versions"]] == [served(project)]
+        assert page["training"]["status"] == "published"
+        assert "alarms      none" in project.done("status", STACK)
 
     def test_a_changed_hyperparameter_reaches_the_endpoint_as_a_new_version(
         self, project: StackProject
@@ -202,6 +232,14 @@ class TestALocalStack:
         assert outside == {"Pulumi.yaml", "stacks", "data.csv", ".state"}
 
 
+def is_monitor(process: psutil.Process) -> bool:
+    """What was made before the training is kept, and goes on: a monitor tells of runs that fail."""
+    try:
+        return "mlcloud.provider.local.monitor" in process.cmdline()
+    except psutil.NoSuchProcess:
+        return False
+
+
 def test_ctrl_c_ends_a_training_run_in_good_order(tmp_path: Path) -> None:
     slow = config(estimator="gradient_boosting", hyperparameters={"n_estimators": 5000}, gate={})
     project = StackProject.make(tmp_path / "project", slow, csv(rows=3000))
@@ -224,9 +262,10 @@ def test_ctrl_c_ends_a_training_run_in_good_order(tmp_path: Path) -> None:
     assert "Cancelling" in rest
     assert errors.endswith("The update was cancelled.\n")
     assert "Traceback" not in rest + errors
-    eventually(lambda: project.processes() == [])
+    eventually(lambda: all(is_monitor(process) for process in project.processes()))
     assert "to destroy" not in project.done("destroy", STACK, "--yes")
     assert "Nothing to destroy: test is not up." in project.done("destroy", STACK, "--yes")
+    assert project.processes() == []
 
 
 class TestWhatIsRefusedBeforeAnythingIsMade:

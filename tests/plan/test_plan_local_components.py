@@ -22,6 +22,7 @@ EXPECTED = {
         "TrainingRun",
     ],
     "Models": ["LocalModel", "ModelVersion"],
+    "Monitoring": ["LocalMonitoring", "Monitor"],
     "Endpoint": ["Endpoint", "LocalEndpoint"],
 }
 HOUSES = "rooms,price\n" + "".join(f"{rooms},{rooms * 1000}\n" for rooms in range(1, 40))
@@ -39,7 +40,7 @@ def planned(heading: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> dict
 
 
 def test_the_guide_has_an_example_for_each_component() -> None:
-    modules = {"storage", "training", "models", "endpoint"}
+    modules = {"storage", "training", "models", "monitoring", "endpoint"}
     assert {path.stem for path in (ROOT / "components" / "mlcloud" / "local").glob("*.py")} >= modules
     assert {heading.lower() for heading in EXAMPLES} == modules
 

@@ -23,7 +23,8 @@ from support.settings_read import PIN, only_problem, problems, read, training
         ({"endpoint": {"capacity": {"min": 0}}}, "mlcloud:endpoint.capacity.min", "1 or more"),
         ({"endpoint": {"capacity": {"max": 4}}}, "mlcloud:endpoint.capacity.max", "set `min`"),
         ({"endpoint": {"rollout": {"kind": "canary"}}}, "mlcloud:endpoint.rollout.kind", "`all-at-once`"),
-        ({"monitoring": {"notify": ["a@example.org"]}}, "mlcloud:monitoring", "mlcloud status"),
+        ({"monitoring": {"notify": ["a@example.org"]}}, "mlcloud:monitoring.notify", "monitoring.webhook"),
+        ({"monitoring": {"log_retention_days": 30}}, "mlcloud:monitoring.log_retention_days", "remove it"),
     ],
 )
 def test_what_local_lacks_is_refused_by_name_with_the_nearest_alternative(
@@ -57,6 +58,40 @@ def test_a_cloud_takes_what_local_refuses():
     assert settings.endpoint.rollout.wait_minutes == 0
     assert settings.budget is not None
     assert settings.budget.monthly == 250
+
+
+def test_local_alarms_have_limits_and_tell_a_webhook_or_a_command():
+    told = {"webhook": "https://hooks.example.com/t0k3n?a=b", "command": ["sh", "tell.sh"], "port": 8480}
+    found = read(monitoring={**told, "error_percent": 5, "latency_p99_ms": "200"}).monitoring
+    assert (found.error_percent, found.latency_p99_ms, found.port) == (5, 200, 8480)
+    assert found.command == ("sh", "tell.sh")
+    assert "t0k3n" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("webhook", "https://hooks.example.com/"), ("command", ["true"]), ("port", 8480)]
+)
+@pytest.mark.parametrize("cloud", ["aws", "gcp", "azure"])
+def test_a_cloud_tells_addresses_and_has_a_dashboard_of_its_own(cloud: str, key: str, value: object):
+    found = problems(cloud=cloud, region="x", monitoring={"notify": ["ops@example.org"], key: value})
+    assert "remove it" in found[f"mlcloud:monitoring.{key}"].fix
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"monitoring": {"webhook": "ftp://t0k3n"}},
+        {"monitoring": {"webhook": "https://user:t0k3n@host/"}},
+        {"monitoring": {"webhook": ["https://t0k3n"]}},
+        {"monitor": {"webhook": "https://t0k3n"}},
+        {"endpoint": {"webhook": "https://t0k3n"}},
+        {**CLOUD, "monitoring": {"webhook": "https://t0k3n"}},
+    ],
+)
+def test_no_problem_shows_a_webhook(keys: dict[str, Any]):
+    found = problems(**keys)
+    assert found
+    assert "t0k3n" not in "".join(map(str, found.values()))
 
 
 def test_asynchronous_capacity_scales_to_zero():

@@ -2,7 +2,9 @@
 
 import json
 import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import ClassVar
@@ -70,6 +72,40 @@ def test_a_refused_request_is_told_in_the_endpoints_words(
     monkeypatch.setattr(Endpoint, "answers", {"/invocations": body})
     with pytest.raises(UserError, match=told):
         predict(url)
+
+
+def alarms(folder: Path, *found: dict[str, object], written: float | None = None) -> dict[str, str]:
+    path = folder / "alarms.json"
+    path.write_text(json.dumps({"written": time.time() if written is None else written, "alarms": found}))
+    return {"alarms": str(path), "status_page": "http://127.0.0.1:8480/"}
+
+
+def test_open_alarms_are_told_with_value_limit_and_age(url: str, tmp_path: Path) -> None:
+    one = {"name": "server-errors", "state": "alarm", "value": 12.5, "unit": "percent", "threshold": 1.0}
+    two = {"name": "failed-training", "state": "alarm", "value": None, "unit": "runs", "threshold": 0.0}
+    shut = {**one, "name": "saturation", "state": "ok"}
+    outputs = alarms(tmp_path, {**one, "since": 0.0}, {**two, "since": 0.0}, {**shut, "since": 0.0})
+    since = datetime.fromtimestamp(0, UTC).astimezone().strftime("%H:%M")
+    assert operations.status({"endpoint_url": url, **outputs}).more == {
+        "alarms": f"server-errors, 12.5 percent (limit 1) since {since}; "
+        f"failed-training (limit 0) since {since}",
+        "page": "http://127.0.0.1:8480/",
+    }
+    assert operations.status({"endpoint_url": "http://127.0.0.1:9", **outputs}).more["page"]
+
+
+def test_a_stack_without_open_alarms_says_so(url: str, tmp_path: Path) -> None:
+    shut = {"name": "saturation", "state": "no-data", "value": None}
+    assert operations.status({"endpoint_url": url, **alarms(tmp_path, shut)}).more["alarms"] == "none"
+    assert operations.status({"endpoint_url": url}).more == {}
+
+
+def test_a_monitor_that_does_not_run_is_noticed(url: str, tmp_path: Path) -> None:
+    outputs = alarms(tmp_path, written=time.time() - 60)
+    told = {"alarms": "nobody watches: `mlcloud up` starts the monitor"}
+    assert operations.status({"endpoint_url": url, **outputs}).more == told
+    (tmp_path / "alarms.json").unlink()
+    assert operations.status({"endpoint_url": url, **outputs}).more == told
 
 
 def test_counters_leave_out_probes_and_count_failures(url: str, monkeypatch: pytest.MonkeyPatch) -> None:

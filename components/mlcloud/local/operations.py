@@ -1,5 +1,6 @@
 """Predict, status, models and logs of a stack on the local cloud, over the same HTTP that its users see."""
 
+import contextlib
 import http.client
 import json
 import re
@@ -17,6 +18,8 @@ from mlcloud.local import versions
 
 _TIMEOUT_S = 30.0
 _FOLLOW_EVERY_S = 0.5
+# The monitor writes each second; whoever is late for so long does not run.
+_STALE_S = 15.0
 _REQUESTS = re.compile(r'^mlcloud_requests_total\{route="([^"]*)",status="(\d+)"\} (\d+)', re.MULTILINE)
 _NO_ANSWER = (OSError, http.client.HTTPException)
 _PROBES = frozenset({"/", "/ping", "/metrics", "/v2/health/live", "/v2/health/ready"})
@@ -75,6 +78,7 @@ def status(outputs: Mapping[str, Any]) -> EndpointStatus:
             requests=0,
             errors=0,
             detail=_unreachable(url, error),
+            more=_watched(outputs),
         )
     return EndpointStatus(
         state="serving" if ready.ok else "starting",
@@ -83,7 +87,29 @@ def status(outputs: Mapping[str, Any]) -> EndpointStatus:
         replicas=replicas,
         requests=counters.get("requests", 0),
         errors=counters.get("errors", 0),
+        more=_watched(outputs),
     )
+
+
+def _watched(outputs: Mapping[str, Any]) -> dict[str, str]:
+    """Say which alarms are open, and where the status page is; nothing of a stack that has no monitor."""
+    if not outputs.get("alarms"):
+        return {}
+    found: dict[str, Any] = {}
+    with contextlib.suppress(OSError, ValueError):
+        found = cast("dict[str, Any]", json.loads(Path(str(outputs["alarms"])).read_bytes()))
+    if time.time() - float(found.get("written", 0)) > _STALE_S:
+        return {"alarms": "nobody watches: `mlcloud up` starts the monitor"}
+    alarms = cast("list[dict[str, Any]]", found.get("alarms", []))
+    opened = [_alarm_text(alarm) for alarm in alarms if alarm["state"] == "alarm"]
+    return {"alarms": "; ".join(opened) or "none", "page": str(outputs.get("status_page", ""))}
+
+
+def _alarm_text(alarm: Mapping[str, Any]) -> str:
+    """Return an open alarm in a line: `server-errors, 12.5 percent (limit 1) since 10:15`."""
+    since = datetime.fromtimestamp(float(alarm["since"]), UTC).astimezone()
+    value = "" if alarm["value"] is None else f", {alarm['value']:.4g} {alarm['unit']}"
+    return f"{alarm['name']}{value} (limit {alarm['threshold']:g}) since {since:%H:%M}"
 
 
 def models(outputs: Mapping[str, Any]) -> list[ModelVersion]:

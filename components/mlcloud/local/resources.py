@@ -8,11 +8,14 @@ from collections.abc import Mapping, Sequence
 
 import pulumi
 
+from mlcloud.provider.fields import wire_values
 from mlcloud.provider.local import bucket as _bucket
 from mlcloud.provider.local import bucket_object as _bucket_object
 from mlcloud.provider.local import endpoint as _endpoint
 from mlcloud.provider.local import model_version as _model_version
+from mlcloud.provider.local import monitor_resource as _monitor
 from mlcloud.provider.local import training_run as _training_run
+from mlcloud.provider.local.alarms import Rule
 from mlcloud.provider.sdk import ProviderResource
 
 
@@ -197,3 +200,54 @@ class Endpoint(ProviderResource):
             "command": command,
         }
         super().__init__(_endpoint.Endpoint, resource_name, inputs, opts)
+
+
+class Monitor(ProviderResource):
+    """Watches an endpoint by rules, tells of alarms, and serves a status page."""
+
+    name: pulumi.Output[str]
+    url: pulumi.Output[str]
+    port: pulumi.Output[int]
+    alarms: pulumi.Output[str]
+    history: pulumi.Output[str]
+    status: pulumi.Output[str]
+    directory: pulumi.Output[str]
+    logs: pulumi.Output[str]
+
+    def __init__(
+        self,
+        resource_name: str,
+        *,
+        name: pulumi.Input[str],
+        directory: pulumi.Input[str],
+        project: pulumi.Input[str],
+        stack: pulumi.Input[str],
+        endpoint_directory: pulumi.Input[str],
+        runs_directory: pulumi.Input[str],
+        registry_directory: pulumi.Input[str],
+        rules: Sequence[Rule] | None = None,
+        title: pulumi.Input[str] | None = None,
+        webhook: pulumi.Input[str] | None = None,
+        command: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+        command_directory: pulumi.Input[str] | None = None,
+        port: pulumi.Input[int] | None = None,
+        opts: pulumi.ResourceOptions | None = None,
+    ) -> None:
+        inputs = {
+            "name": name,
+            "directory": directory,
+            "project": project,
+            "stack": stack,
+            "endpoint_directory": endpoint_directory,
+            "runs_directory": runs_directory,
+            "registry_directory": registry_directory,
+            # Nested keys have their wire names already; what is in a map stays as it is.
+            "rules": None if rules is None else [wire_values(rule) for rule in rules],
+            "title": title,
+            # It may hold a token, whether the program says so or not.
+            "webhook": None if webhook is None else pulumi.Output.secret(webhook),
+            "command": command,
+            "command_directory": command_directory,
+            "port": port,
+        }
+        super().__init__(_monitor.Monitor, resource_name, inputs, opts)

@@ -10,13 +10,15 @@ from mlcloud.core.settings import InstanceCapacity, ModelPin, Settings
 from mlcloud.core.trainingdata import training_data
 from mlcloud.local.endpoint import LocalEndpoint, LocalEndpointArgs
 from mlcloud.local.models import LocalModel, LocalModelArgs
+from mlcloud.local.monitoring import LocalMonitoring, LocalMonitoringArgs
 from mlcloud.local.scope import LocalScope
 from mlcloud.local.storage import LocalStorage, LocalStorageArgs
 from mlcloud.local.training import LocalTraining, LocalTrainingArgs
+from mlcloud.local.watches import InstanceWatch
 
 
 def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
-    """Declare a local stack: storage, training run, model version, endpoint.
+    """Declare a local stack: storage, monitoring, training run, model version, endpoint.
 
     Raises:
         UserError: the data file cannot be used; nothing was declared.
@@ -24,6 +26,8 @@ def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
     data = training_data(settings, context)
     scope = LocalScope.of(context)
     storage = LocalStorage("storage", LocalStorageArgs(scope=scope, data=data))
+    # Before what it watches: it sees a run that fails, and an update that goes wrong.
+    monitoring = _monitoring(settings, context, scope)
     training = _training(settings, scope, storage, data)
     model = _live_model(settings, scope, training)
     endpoint = LocalEndpoint(
@@ -49,6 +53,8 @@ def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
         "models_bucket": storage.models.directory,
         "registry": model.registry,
         "replicas": _replicas(settings),
+        "alarms": monitoring.alarms,
+        "status_page": monitoring.url,
     }
     if training is not None:
         outputs |= {
@@ -58,6 +64,26 @@ def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
             "training_run": training.name,
         }
     return outputs
+
+
+def _monitoring(settings: Settings, context: StackContext, scope: LocalScope) -> LocalMonitoring:
+    monitoring = settings.monitoring
+    return LocalMonitoring(
+        "monitoring",
+        LocalMonitoringArgs(
+            scope=scope,
+            # Half of the latency that 1 % may take, for the median.
+            watch=InstanceWatch(
+                error_percent=monitoring.error_percent,
+                latency_p99_ms=monitoring.latency_p99_ms,
+                latency_p50_ms=monitoring.latency_p99_ms / 2,
+            ),
+            webhook=monitoring.webhook,
+            command=monitoring.command,
+            command_directory=context.root,
+            port=monitoring.port,
+        ),
+    )
 
 
 def _training(

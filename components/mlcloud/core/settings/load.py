@@ -17,6 +17,10 @@ PROJECT: Final = "mlcloud"
 
 _NEAR_NAMESPACE: Final = 0.75
 
+# Keys whose values may hold a token.
+_SECRET_NAMES: Final = ("webhook",)
+_HIDDEN: Final = "[secret]"
+
 # Its values may be null: scikit-learn has parameters that mean something by it, such as max_depth.
 _NULL_IS_A_VALUE_UNDER: Final = ("training", "hyperparameters")
 
@@ -107,7 +111,17 @@ def _without(given: Mapping[str, Any], wrong: Collection[Path]) -> dict[str, Any
 
 
 def _masked(problem: Problem, secret_keys: Collection[str]) -> Problem:
-    secret = any(
+    """Hide what was encrypted, and what is a secret wherever it was written, rightly or not."""
+    secret = problem.path.endswith(tuple(f".{name}" for name in _SECRET_NAMES)) or any(
         problem.path == key or problem.path.startswith((f"{key}.", f"{key}[")) for key in secret_keys
     )
-    return replace(problem, value="[secret]") if secret and problem.value is not ABSENT else problem
+    if problem.value is ABSENT:
+        return problem
+    return replace(problem, value=_HIDDEN if secret else _without_secrets(problem.value))
+
+
+def _without_secrets(value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    items = cast("dict[str, Any]", value).items()
+    return {key: _HIDDEN if key in _SECRET_NAMES else _without_secrets(item) for key, item in items}

@@ -274,6 +274,28 @@ class Monitoring(Section):
     log_retention_days: Int = Field(
         default=365, ge=1, le=3653, description="How long logs are kept, in days."
     )
+    # It may hold a token: no error and no `repr` shows it.
+    webhook: (
+        Annotated[
+            StrictStr, form(r"^https?://[^\s@/]+(/[^\s@]*)?$", "a URL: https://host/path, no user in it")
+        ]
+        | None
+    ) = Field(
+        default=None,
+        repr=False,
+        description="URL that is told of alarms, by POST of JSON (local). Keep it encrypted:"
+        " `pulumi config set --secret --path mlcloud:monitoring.webhook URL`.",
+    )
+    command: Annotated[tuple[Text, ...], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Program and arguments that are told of alarms, by JSON on stdin (local). It runs in the"
+        " project's folder.",
+    )
+    port: Port | None = Field(
+        default=None,
+        description="TCP port of the status page on this machine (local). Default: a free one, chosen once"
+        " and kept.",
+    )
 
 
 class Budget(Section):

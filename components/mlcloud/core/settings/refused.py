@@ -162,10 +162,34 @@ REFUSED: Final[tuple[Refused, ...]] = (
         when=lambda value: value != "all-at-once",
     ),
     Refused(
-        path="monitoring",
+        path="monitoring.notify",
         clouds=_LOCAL,
-        lacks="no alarms",
-        instead="remove it: `mlcloud status` and `mlcloud logs` show what the endpoint does",
+        lacks="no mail server",
+        instead="remove it, and set `monitoring.webhook` or `monitoring.command`",
+    ),
+    Refused(
+        path="monitoring.log_retention_days",
+        clouds=_LOCAL,
+        lacks="logs that are kept by their size and go with the stack",
+        instead="remove it",
+    ),
+    Refused(
+        path="monitoring.webhook",
+        clouds=CLOUDS,
+        lacks="alarms that tell addresses",
+        instead="remove it, and set `monitoring.notify`",
+    ),
+    Refused(
+        path="monitoring.command",
+        clouds=CLOUDS,
+        lacks="alarms that tell addresses",
+        instead="remove it, and set `monitoring.notify`",
+    ),
+    Refused(
+        path="monitoring.port",
+        clouds=CLOUDS,
+        lacks="dashboards in the cloud's own console",
+        instead="remove it",
     ),
     Refused(
         path="endpoint.port",

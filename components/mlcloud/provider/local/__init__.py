@@ -1,4 +1,4 @@
-"""The resources of the local cloud: buckets and their objects, training runs, models and endpoints."""
+"""The resources of the local cloud: buckets, their objects, training runs, models, endpoints, monitors."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,11 +7,12 @@ if TYPE_CHECKING:
 
 
 def resources() -> "list[Resource[Any, Any]]":
-    """One of each kind. Imported here, so that the endpoint's supervisor uses this package without gRPC."""
+    """One of each kind. Imported here, so that supervisor and monitor use this package without gRPC."""
     from mlcloud.provider.local.bucket import Bucket
     from mlcloud.provider.local.bucket_object import BucketObject
     from mlcloud.provider.local.endpoint import Endpoint
     from mlcloud.provider.local.model_version import ModelVersion
+    from mlcloud.provider.local.monitor_resource import Monitor
     from mlcloud.provider.local.training_run import TrainingRun
 
-    return [Bucket(), BucketObject(), TrainingRun(), ModelVersion(), Endpoint()]
+    return [Bucket(), BucketObject(), TrainingRun(), ModelVersion(), Endpoint(), Monitor()]

@@ -91,7 +91,7 @@ def _endpoint(content: Mapping[str, Any]) -> Endpoint:
         ready=int(content["ready"]),
         replicas=int(content["replicas"]),
         error=str(content["error"]),
-        generations=tuple(_generation(one) for one in content["generations"]),
+        generations=tuple(_generation(one) for one in content.get("generations", ())),
     )
 
 
