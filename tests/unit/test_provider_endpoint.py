@@ -4,6 +4,7 @@ import os
 import socket
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,28 @@ def test_replicas_share_the_port_and_are_changed_by_an_update(plugin: Plugin, pl
     endpoint.update({**endpoint.inputs, "replicas": 1.0})
     eventually(lambda: len(place.servers()) == 1)
     assert predicted(outputs) == "B"
+
+
+def test_the_state_says_which_servers_serve_which_version_and_what_share_they_have(
+    plugin: Plugin, place: EndpointPlace
+) -> None:
+    endpoint = plugin.resource(ENDPOINT)
+    old, new = place.model("old"), place.model("new")
+    outputs = endpoint.create(place.inputs(old, replicas=2.0))
+    (generation,) = place.state()["generations"]
+    assert (generation["version"], generation["sha256"]) == (old.version, old.sha256)
+    assert generation["weight"] == 100
+    assert Path(generation["log"]).parent == Path(outputs["logs"])
+    assert [server["process"]["pid"] for server in generation["servers"]] == [
+        server.pid for server in place.servers()
+    ]
+    for server in generation["servers"]:
+        assert server["accepting"]
+        assert abs(server["began"] - time.time()) < 3600
+        assert predicted({"url": f"http://127.0.0.1:{server['private_port']}"}) == "old"
+
+    endpoint.update(place.inputs(new))
+    eventually(lambda: [one["version"] for one in place.state()["generations"]] == [new.version])
 
 
 def test_an_endpoint_whose_folder_is_gone_is_gone(plugin: Plugin, place: EndpointPlace) -> None:

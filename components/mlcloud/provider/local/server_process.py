@@ -25,14 +25,23 @@ _BACKLOG: Final = 1024
 
 
 class ServerProcess:
-    """A server that answers on a private socket at once, and on the public one from `accept` on."""
+    """A server that answers on a private socket at once, and on the public one from `accept` on.
+
+    Attributes:
+        accepting: whether it takes requests of users.
+        began: when it was started, in monotonic seconds.
+        began_at: the same in Unix seconds.
+        private_port: where this server alone answers.
+        ref: the process.
+    """
 
     def __init__(self, deployment: Deployment, listener: socket.socket, log: Path) -> None:
         self._log = log
         self.accepting = False
         self.began = time.monotonic()
+        self.began_at = time.time()
         with socket.create_server((HOST, 0)) as private, log.open("ab") as output:
-            self._private_port: int = private.getsockname()[1]
+            self.private_port: int = private.getsockname()[1]
             inherited = {
                 "MLCLOUD_LISTEN_FD": str(listener.fileno()),
                 "MLCLOUD_PRIVATE_FD": str(private.fileno()),
@@ -92,7 +101,7 @@ class ServerProcess:
         return last_error(self._log, _ERROR_LINES) or "it wrote nothing"
 
     def _ask(self, method: str, path: str, body: object, timeout_s: float) -> tuple[int, bytes]:
-        connection = http.client.HTTPConnection(HOST, self._private_port, timeout=timeout_s)
+        connection = http.client.HTTPConnection(HOST, self.private_port, timeout=timeout_s)
         try:
             content = None if body is None else json.dumps(body).encode()
             connection.request(method, path, content, {"Content-Type": "application/json"})

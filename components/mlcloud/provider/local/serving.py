@@ -62,6 +62,42 @@ class Deployment:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ServerState:
+    """One server process.
+
+    Attributes:
+        process: the process.
+        private_port: TCP port on the loopback interface that this server alone answers, /metrics too.
+        accepting: whether it takes requests of users.
+        began: when it was started, in Unix seconds.
+    """
+
+    process: ProcessRef
+    private_port: int
+    accepting: bool
+    began: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class GenerationState:
+    """The servers of one deployment that run.
+
+    Attributes:
+        version: label of the model's version.
+        sha256: the model's SHA-256.
+        weight: its share of the traffic in percent; 0 before it has any, and while it drains.
+        log: absolute path of what its servers write.
+        servers: its servers.
+    """
+
+    version: str
+    sha256: str
+    weight: int
+    log: str
+    servers: tuple[ServerState, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class EndpointState:
     """What runs for an endpoint now.
 
@@ -75,6 +111,7 @@ class EndpointState:
         ready: how many servers accept requests.
         answered: the request that was answered last.
         error: why that request failed; empty when it did not.
+        generations: who the servers are and what share of the traffic they have, the oldest first.
     """
 
     supervisor: ProcessRef
@@ -86,6 +123,7 @@ class EndpointState:
     ready: int
     answered: str
     error: str
+    generations: tuple[GenerationState, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,8 +204,21 @@ class EndpointFolder:
 def _state_of(content: Mapping[str, Any]) -> EndpointState:
     rest = dict(content)
     servers = cast(list[Mapping[str, Any]], rest.pop("servers"))
+    generations = cast(list[Mapping[str, Any]], rest.pop("generations", []))
     return EndpointState(
         supervisor=ProcessRef(**rest.pop("supervisor")),
         servers=tuple(ProcessRef(**server) for server in servers),
+        generations=tuple(_generation_of(generation) for generation in generations),
         **rest,
     )
+
+
+def _generation_of(content: Mapping[str, Any]) -> GenerationState:
+    rest = dict(content)
+    servers = cast(list[Mapping[str, Any]], rest.pop("servers"))
+    return GenerationState(servers=tuple(_server_of(server) for server in servers), **rest)
+
+
+def _server_of(content: Mapping[str, Any]) -> ServerState:
+    rest = dict(content)
+    return ServerState(process=ProcessRef(**rest.pop("process")), **rest)

@@ -8,62 +8,25 @@ import contextlib
 import os
 import select
 import signal
-import socket
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.local.claims import is_claimed, remove_claimed, remove_empty_folders
+from mlcloud.provider.local.generations import Generation
 from mlcloud.provider.local.log_lines import cap
 from mlcloud.provider.local.processes import ProcessRef
 from mlcloud.provider.local.server_process import ServerProcess, open_listener
 from mlcloud.provider.local.serving import KIND, Deployment, EndpointFolder, EndpointState
+from mlcloud.provider.rollout import ALL
 
 _TICK_S: Final = 0.05
 _IDLE_S: Final = 5.0
 _UNCONFIRMED_S: Final = 0.5
-_FIRST_BACKOFF_S: Final = 0.5
-_LONGEST_BACKOFF_S: Final = 30.0
-# A server that ran this long was healthy: its next crash is a first one again.
-_HEALTHY_S: Final = 60.0
 _KEPT_LOGS: Final = 3
-
-
-@dataclass(kw_only=True)
-class Replica:
-    """One place of a generation: its server now, and how often it has crashed in a row.
-
-    Attributes:
-        server: the server; None while it waits to be started again.
-        crashes: crashes in a row.
-        restart_at: when to start it again, in monotonic seconds.
-    """
-
-    server: ServerProcess | None
-    crashes: int = 0
-    restart_at: float = 0.0
-
-
-@dataclass(kw_only=True)
-class Generation:
-    """The servers of one deployment."""
-
-    deployment: Deployment
-    listener: socket.socket
-    log: Path
-    replicas: list[Replica] = field(default_factory=list[Replica])
-
-    def start(self) -> ServerProcess:
-        """Start one more server of this generation."""
-        return ServerProcess(self.deployment, self.listener, self.log)
-
-    def servers(self) -> list[ServerProcess]:
-        """Those that run, or did at last look."""
-        return [replica.server for replica in self.replicas if replica.server is not None]
 
 
 class Supervisor:
@@ -74,7 +37,8 @@ class Supervisor:
         self._me = me
         self._current: Generation | None = None
         self._starting: Generation | None = None
-        self._draining: list[tuple[ServerProcess, float]] = []
+        # Those that finish their last requests, and when each must have.
+        self._draining: list[tuple[Generation, float]] = []
         self._answered = ""
         self._error = ""
         self._generations = _last_generation(folder)
@@ -139,7 +103,7 @@ class Supervisor:
             if old is not None and keeps_port
             else open_listener(deployment.port, any_port=deployment.any_port)
         )
-        new = Generation(deployment=deployment, listener=listener, log=log)
+        new = Generation(deployment, listener, log, self._say)
         self._starting = new
         try:
             self._start_all(new)
@@ -153,6 +117,7 @@ class Supervisor:
             self._starting = None
         for server in new.servers():
             server.accept()
+        new.weight = ALL
         self._current = new
         if old is not None:
             self._retire(old)
@@ -162,8 +127,7 @@ class Supervisor:
 
     def _start_all(self, new: Generation) -> None:
         deployment = new.deployment
-        for _ in range(deployment.replicas):
-            new.replicas.append(Replica(server=new.start()))
+        new.start()
         self._save()
         deadline = time.monotonic() + deployment.start_timeout_s
         for server in new.servers():
@@ -199,23 +163,24 @@ class Supervisor:
 
     def _retire(self, old: Generation) -> None:
         deadline = time.monotonic() + old.deployment.drain_timeout_s
+        old.weight = 0
         for server in old.servers():
             server.drain()
-            self._draining.append((server, deadline))
+        self._draining.append((old, deadline))
 
     # Looking after what runs
 
     def _look_after(self) -> None:
         changed = False
-        for server, deadline in list(self._draining):
-            if server.exit_code is None and time.monotonic() > deadline:
-                server.kill()
-            if server.exit_code is not None:
-                self._draining.remove((server, deadline))
-                changed = True
+        for old, deadline in list(self._draining):
+            changed |= old.forget_ended()
+            if time.monotonic() > deadline:
+                for server in old.servers():
+                    server.kill()
+            if not old.servers():
+                self._draining.remove((old, deadline))
         if self._current is not None:
-            for replica in self._current.replicas:
-                changed |= self._look_after_replica(self._current, replica)
+            changed |= self._current.look_after()
         if changed:
             self._save()
         with contextlib.suppress(OSError):  # a full disk is no reason to end
@@ -242,50 +207,16 @@ class Supervisor:
         state = self._folder.state() if self._saved else None
         return is_claimed(self._folder.path, KIND) and (state is None or state.supervisor == self._me)
 
-    def _look_after_replica(self, generation: Generation, replica: Replica) -> bool:
-        """Start a crashed server again, later with each crash; returns whether something changed."""
-        now, server = time.monotonic(), replica.server
-        if server is None:
-            if now < replica.restart_at:
-                return False
-            try:
-                replica.server = generation.start()
-            except (ResourceError, OSError) as error:
-                self._back_off(replica, f"a server does not start: {error}")
-            return True
-        if server.exit_code is not None:
-            if now - server.began > _HEALTHY_S:
-                replica.crashes = 0
-            self._back_off(replica, f"a server ended (exit code {server.exit_code}): {server.last_words()}")
-            return True
-        if not server.accepting and now - server.began > generation.deployment.start_timeout_s:
-            server.kill()
-            self._back_off(replica, "a server was not ready in time")
-            return True
-        if not server.accepting and server.is_ready():
-            server.accept()
-            return True
-        return False
-
-    def _back_off(self, replica: Replica, why: str) -> None:
-        backoff_s = min(_FIRST_BACKOFF_S * 2**replica.crashes, _LONGEST_BACKOFF_S)
-        replica.crashes += 1
-        replica.server, replica.restart_at = None, time.monotonic() + backoff_s
-        self._say(f"{why}; starting it again in {backoff_s:g} s")
-
     def _wait(self) -> None:
         """Sleep until a signal arrives or something is due."""
-        now = time.monotonic()
         timeout_s = _IDLE_S
         if not self._confirmed:
             timeout_s = _UNCONFIRMED_S
         if self._starting is not None or self._draining:
             timeout_s = _TICK_S
-        for replica in [] if self._current is None else self._current.replicas:
-            if replica.server is None:
-                timeout_s = min(timeout_s, max(0.0, replica.restart_at - now))
-            elif not replica.server.accepting:
-                timeout_s = _TICK_S
+        due_s = None if self._current is None else self._current.next_look_s()
+        if due_s is not None:
+            timeout_s = min(timeout_s, max(due_s, _TICK_S))
         if select.select([self._wakeup], [], [], timeout_s)[0]:
             os.read(self._wakeup, 4096)
 
@@ -306,20 +237,23 @@ class Supervisor:
     # What others see
 
     def _save(self) -> None:
-        servers = [server for server, _ in self._draining]
-        for generation in (self._current, self._starting):
-            servers.extend([] if generation is None else generation.servers())
+        running = [
+            *(old for old, _ in self._draining),
+            *(one for one in (self._current, self._starting) if one is not None),
+        ]
+        generations = tuple(generation.state() for generation in running)
         current = self._current
         state = EndpointState(
             supervisor=self._me,
-            servers=tuple(server.ref for server in servers if server.ref is not None),
+            servers=tuple(server.process for generation in generations for server in generation.servers),
             port=0 if current is None else current.listener.getsockname()[1],
             version="" if current is None else current.deployment.version,
             sha256="" if current is None else current.deployment.sha256,
             replicas=0 if current is None else current.deployment.replicas,
-            ready=0 if current is None else sum(server.accepting for server in current.servers()),
+            ready=0 if current is None else current.ready(),
             answered=self._answered,
             error=self._error,
+            generations=generations,
         )
         try:
             if self._is_mine():
