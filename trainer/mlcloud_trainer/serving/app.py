@@ -50,7 +50,11 @@ _JSON_HEADER = (b"content-type", b"application/json")
 
 
 class Application:
-    """Answers requests. Live from the start; ready from `serve` until `drain`."""
+    """Answers requests. Live from the start; ready from `serve` until `drain`.
+
+    Attributes:
+        keep_alive: Whether a connection may be used for another request.
+    """
 
     def __init__(self, settings: ServerSettings, metrics: Metrics, log: JsonLog) -> None:
         self._settings = settings
@@ -59,6 +63,7 @@ class Application:
         self._model: ServedModel | None = None
         self._batcher: Batcher | None = None
         self._draining = False
+        self.keep_alive = True
         self._large = 0
         metrics.capacity = settings.connections.max_concurrency + settings.connections.max_queue
         self._budget = BodyBudget(settings.connections.max_buffered_bytes)
@@ -194,7 +199,9 @@ class Application:
                 )
                 response = _error(500, f"unexpected error; the log knows it by request id {request_id}", ())
             status = response.status
-            await self._send(send, response, request_id, close=body_open or self._draining)
+            await self._send(
+                send, response, request_id, close=body_open or self._draining or not self.keep_alive
+            )
         finally:
             metrics.in_flight -= 1
             seconds = time.perf_counter() - started

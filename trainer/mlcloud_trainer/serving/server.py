@@ -9,6 +9,8 @@ import signal
 import socket
 import stat
 import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from email.utils import formatdate
 from typing import cast
 
@@ -18,6 +20,7 @@ from uvicorn.server import ServerState
 
 from mlcloud_trainer.serving.app import Application
 from mlcloud_trainer.serving.errors import StartupError
+from mlcloud_trainer.serving.handoff import Handoff, inherited_channel
 from mlcloud_trainer.serving.http_protocol import BoundedHttpProtocol, protocol_factory
 from mlcloud_trainer.serving.logs import JsonLog, LibraryLogHandler
 from mlcloud_trainer.serving.metrics import Metrics
@@ -44,8 +47,14 @@ class ModelServer:
         self._state = ServerState()
         self._public: asyncio.Server | None = None
         self._private: asyncio.Server | None = None
+        self._handoff: Handoff | None = None
         self._stop = asyncio.Event()
-        self._take_over = asyncio.Event()
+        # What the supervisor wants of the public socket, and what was last said of it.
+        self._taking = settings.private_fd is None
+        self._has_taken = False
+        self._asked = asyncio.Event()
+        self._asked.set()
+        self._owes_answer = False
 
     @classmethod
     def run(cls, settings: ServerSettings, log: JsonLog) -> int:
@@ -61,22 +70,24 @@ class ModelServer:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop.set)
-        loop.add_signal_handler(signal.SIGUSR1, self._take_over.set)
+        loop.add_signal_handler(signal.SIGUSR1, self._take_over)
         try:
-            public, private = _sockets(self._settings)
+            sockets = _Sockets.of(self._settings)
         except StartupError as error:
             return self._fail(error)
         clock = loop.create_task(self._keep_date())
         config = self._http_config()
         try:
-            if private is not None:
-                self._private = await self._listen(config, private)
-            else:
-                self._take_over.set()
-            taking_over = loop.create_task(self._accept_when_told(config, public))
+            if sockets.private is not None:
+                self._private = await self._listen(config, sockets.private)
+            if sockets.channel is not None:
+                self._handoff = Handoff(
+                    sockets.channel, factory=self._factory(config), hold=self._hold, lost=self._be_alone
+                )
+            obeying = loop.create_task(self._obey(config, sockets.public))
             code = await self._load_and_wait()
-            taking_over.cancel()
-            await self._drain()
+            obeying.cancel()
+            await self._drain(sockets.public)
             return code
         finally:
             clock.cancel()
@@ -109,19 +120,54 @@ class ModelServer:
         return config
 
     async def _listen(self, config: Config, listener: socket.socket) -> asyncio.Server:
-        factory = protocol_factory(config, self._state, self._settings.connections, self._count_refused)
-        return await asyncio.get_running_loop().create_server(factory, sock=listener, backlog=BACKLOG)
+        return await asyncio.get_running_loop().create_server(
+            self._factory(config), sock=listener, backlog=BACKLOG
+        )
+
+    def _factory(self, config: Config) -> Callable[[], asyncio.Protocol]:
+        return protocol_factory(config, self._state, self._settings.connections, self._count_refused)
 
     def _count_refused(self) -> None:
         self._metrics.invalid_requests += 1
 
-    async def _accept_when_told(self, config: Config, listener: socket.socket) -> None:
-        await self._take_over.wait()
-        self._public = await self._listen(config, listener)
-        address = listener.getsockname()
-        self._log.info(
-            "listening", f"listening on {address[0]}:{address[1]}", host=address[0], port=address[1]
-        )
+    # What a supervisor asks for
+
+    def _take_over(self) -> None:
+        self._taking = True
+        self._asked.set()
+
+    def _hold(self) -> None:
+        self._taking, self._owes_answer = False, True
+        self._asked.set()
+
+    def _be_alone(self) -> None:
+        """Without a supervisor nobody hands anything over: whoever took connections before does so again."""
+        if self._has_taken:
+            self._take_over()
+
+    async def _obey(self, config: Config, listener: socket.socket) -> None:
+        """Take connections from the public socket while that is wanted.
+
+        While they are handed over, each request is to be a connection, so that shares of connections are
+        shares of requests.
+        """
+        while True:
+            await self._asked.wait()
+            self._asked.clear()
+            self._app.keep_alive = self._taking or self._handoff is None
+            if self._taking and self._public is None:
+                # A copy: closing it leaves the inherited one for the next time.
+                self._public = await self._listen(config, listener.dup())
+                self._has_taken = True
+                host, port = listener.getsockname()[:2]
+                self._log.info("listening", f"listening on {host}:{port}", host=host, port=port)
+            elif not self._taking and self._public is not None:
+                self._public.close()
+                self._public = None
+                self._log.info("holding", "connections are taken from the supervisor alone")
+            if self._owes_answer and not self._taking and self._handoff is not None:
+                self._owes_answer = False
+                self._handoff.say_held()
 
     async def _keep_date(self) -> None:
         """The Date header, which RFC 9110 asks of every server with a clock."""
@@ -178,15 +224,18 @@ class ModelServer:
             runtime=model.manifest.runtime,
         )
 
-    async def _drain(self) -> None:
+    async def _drain(self, listener: socket.socket) -> None:
         """Not ready at once, no new connections, and an answer for every request that has begun."""
         loop = asyncio.get_running_loop()
         self._app.drain()
+        if self._handoff is not None:
+            self._handoff.finish()
         self._log.info("draining", "no new connections; requests in flight are answered")
         if self._public is not None:
             self._public.close()
+        listener.close()
         started = loop.time()
-        while self._state.connections or self._state.tasks:
+        while self._is_busy():
             elapsed = loop.time() - started
             if elapsed > self._settings.connections.drain_timeout_s:
                 self._log.warning(
@@ -201,6 +250,10 @@ class ModelServer:
             self._private.close()
         self._log.info("stopped", "stopped")
 
+    def _is_busy(self) -> bool:
+        arriving = self._handoff is not None and self._handoff.arriving
+        return arriving or bool(self._state.connections or self._state.tasks)
+
 
 def _settle(future: asyncio.Future[ServedModel], outcome: ServedModel | Exception) -> None:
     if future.done():
@@ -211,16 +264,31 @@ def _settle(future: asyncio.Future[ServedModel], outcome: ServedModel | Exceptio
         future.set_result(outcome)
 
 
-def _sockets(settings: ServerSettings) -> tuple[socket.socket, socket.socket | None]:
-    """The public listener, bound or inherited, and the private one if there is one."""
-    problems: list[str] = []
-    private = _inherited(settings.private_fd, "MLCLOUD_PRIVATE_FD", problems)
-    public = _inherited(settings.listen_fd, "MLCLOUD_LISTEN_FD", problems)
-    if public is None and not problems:
-        public = _bound(settings, problems)
-    if public is None or problems:
-        raise StartupError(problems)
-    return public, private
+@dataclass(frozen=True, kw_only=True)
+class _Sockets:
+    """Where requests come from.
+
+    Attributes:
+        public: The public listener, bound or inherited.
+        private: The private one; None when there is none.
+        channel: To a supervisor that hands connections over; None when there is none.
+    """
+
+    public: socket.socket
+    private: socket.socket | None
+    channel: socket.socket | None
+
+    @classmethod
+    def of(cls, settings: ServerSettings) -> _Sockets:
+        problems: list[str] = []
+        private = _inherited(settings.private_fd, "MLCLOUD_PRIVATE_FD", problems)
+        channel = inherited_channel(settings.handoff_fd, problems)
+        public = _inherited(settings.listen_fd, "MLCLOUD_LISTEN_FD", problems)
+        if public is None and not problems:
+            public = _bound(settings, problems)
+        if public is None or problems:
+            raise StartupError(problems)
+        return cls(public=public, private=private, channel=channel)
 
 
 def _inherited(descriptor: int | None, variable: str, problems: list[str]) -> socket.socket | None:

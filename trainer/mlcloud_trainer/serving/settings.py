@@ -88,6 +88,7 @@ class ServerSettings:
         port: Port to bind; 0 lets the system choose one.
         listen_fd: An already listening socket to serve public traffic on, instead of binding.
         private_fd: A second listening socket, served from the start; the public one then waits for SIGUSR1.
+        handoff_fd: A connected Unix socket over which a supervisor hands connections over.
         health_route: Vertex AI's `AIP_HEALTH_ROUTE`.
         predict_route: Vertex AI's `AIP_PREDICT_ROUTE`.
         max_model_bytes: Largest model, unpacked.
@@ -106,6 +107,7 @@ class ServerSettings:
     port: int = DEFAULT_PORT
     listen_fd: int | None = None
     private_fd: int | None = None
+    handoff_fd: int | None = None
     health_route: str | None = None
     predict_route: str | None = None
     max_model_bytes: int = 1024 * MIB
@@ -135,6 +137,7 @@ class ServerSettings:
             port=_port(reader),
             listen_fd=reader.optional_integer("MLCLOUD_LISTEN_FD", least=3),
             private_fd=reader.optional_integer("MLCLOUD_PRIVATE_FD", least=3),
+            handoff_fd=reader.optional_integer("MLCLOUD_HANDOFF_FD", least=3),
             health_route=reader.matching("AIP_HEALTH_ROUTE", _ROUTE, "a path such as /health", None),
             predict_route=reader.matching("AIP_PREDICT_ROUTE", _ROUTE, "a path such as /predict", None),
             max_model_bytes=reader.integer("MLCLOUD_MAX_MODEL_BYTES", cls.max_model_bytes, least=1),
