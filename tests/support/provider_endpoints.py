@@ -43,6 +43,7 @@ class EndpointPlace:
             "modelSha256": model.sha256,
             "command": [sys.executable, str(FAKE_SERVER)],
             "startTimeoutS": LIMIT_S,
+            "waitS": 0.0,
             **more,
         }
 

@@ -1,11 +1,13 @@
 """A server without a model: the environment, sockets and signals of the real one, in milliseconds.
 
 The model's file `model.skops` is a JSON object: `prediction` is what every row gets; `mode` is what happens:
-`ok`, `refuse` (does not start), `hang` (never ready), `late` (ready after a second), `die` (ends when asked).
+`ok`, `refuse` (does not start), `hang` (never ready), `late` (ready after a while), `die` (ends when asked),
+`short` (ends soon after it took connections), `killed` (as when memory runs out), `deaf` (does not hold).
 """
 
 import json
 import os
+import select
 import signal
 import socket
 import sys
@@ -18,6 +20,7 @@ from urllib.parse import urlsplit
 MODEL = json.loads((Path(urlsplit(os.environ["MLCLOUD_MODEL_URI"]).path) / "model.skops").read_text())
 STARTED = time.monotonic()
 LATE_S = 10
+SHORT_S = 0.3
 VERSION = os.environ["MLCLOUD_MODEL_VERSION"]
 
 
@@ -50,11 +53,72 @@ class Handler(BaseHTTPRequestHandler):
 
 class Server(ThreadingHTTPServer):
     daemon_threads = False
+    request_queue_size = 128
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, listener: socket.socket) -> None:
         super().__init__(("127.0.0.1", 0), Handler, bind_and_activate=False)
         self.socket.close()
-        self.socket = socket.socket(fileno=fd)
+        self.socket = listener
+
+    def serve(self) -> None:
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+
+
+def end_if_short() -> None:
+    if MODEL["mode"] == "short":
+        threading.Timer(SHORT_S, os._exit, [9]).start()
+
+
+class Public:
+    """The public socket, and the connections that a supervisor hands over instead."""
+
+    def __init__(self) -> None:
+        self.server = Server(socket.socket(fileno=int(os.environ["MLCLOUD_LISTEN_FD"])))
+        self.channel = socket.socket(fileno=int(os.environ["MLCLOUD_HANDOFF_FD"]))
+        self.changing = threading.Lock()
+        self.taking = self.has_taken = False
+        threading.Thread(target=self.read, daemon=True).start()
+
+    def take_over(self) -> None:
+        with self.changing:
+            if not self.taking:
+                self.taking = self.has_taken = True
+                self.server.serve()
+                end_if_short()
+
+    def hold(self) -> None:
+        with self.changing:
+            if self.taking:
+                self.server.shutdown()
+            self.taking = False
+
+    def read(self) -> None:
+        while True:
+            try:
+                message, descriptors, _, _ = socket.recv_fds(self.channel, 1, 1)
+            except OSError:
+                message, descriptors = b"", []
+            for descriptor in descriptors:
+                self.server.process_request(socket.socket(fileno=descriptor), ("127.0.0.1", 0))
+                end_if_short()
+            if not message:
+                break
+            if message == b"h" and not descriptors:
+                self.hold()
+                if MODEL["mode"] != "deaf":
+                    self.channel.send(b"h")
+        if self.has_taken and not self.ending:
+            self.take_over()
+
+    ending = False
+
+    def close(self) -> None:
+        self.ending = True
+        self.hold()
+        # Whatever was handed over before now is taken by the thread that reads.
+        while select.select([self.channel], [], [], 0.1)[0] and self.channel.recv(1, socket.MSG_PEEK):
+            time.sleep(0.01)
+        self.server.server_close()
 
 
 def main() -> int:
@@ -64,19 +128,17 @@ def main() -> int:
         )
         sys.stderr.write("more text\n")
         return 1
-    private = Server(int(os.environ["MLCLOUD_PRIVATE_FD"]))
-    public = Server(int(os.environ["MLCLOUD_LISTEN_FD"]))
+    if MODEL["mode"] == "killed":
+        os.kill(os.getpid(), signal.SIGKILL)
+    private = Server(socket.socket(fileno=int(os.environ["MLCLOUD_PRIVATE_FD"])))
     for number in (signal.SIGUSR1, signal.SIGTERM):
         signal.signal(number, lambda *_: None)
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGUSR1, signal.SIGTERM))
-    threading.Thread(target=private.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    accepting = False
+    public = Public()
+    private.serve()
     while signal.sigwait((signal.SIGUSR1, signal.SIGTERM)) == signal.SIGUSR1:
-        accepting = True
-        threading.Thread(target=public.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
-    if accepting:
-        public.shutdown()
-    public.server_close()
+        public.take_over()
+    public.close()
     private.shutdown()
     private.server_close()
     return 0

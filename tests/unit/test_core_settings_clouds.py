@@ -22,7 +22,6 @@ from support.settings_read import PIN, only_problem, problems, read, training
         ({"endpoint": {"capacity": {"kind": "serverless"}}}, "mlcloud:endpoint.capacity.kind", "`instance`"),
         ({"endpoint": {"capacity": {"min": 0}}}, "mlcloud:endpoint.capacity.min", "1 or more"),
         ({"endpoint": {"capacity": {"max": 4}}}, "mlcloud:endpoint.capacity.max", "set `min`"),
-        ({"endpoint": {"rollout": {"kind": "canary"}}}, "mlcloud:endpoint.rollout.kind", "`all-at-once`"),
         ({"monitoring": {"notify": ["a@example.org"]}}, "mlcloud:monitoring.notify", "monitoring.webhook"),
         ({"monitoring": {"log_retention_days": 30}}, "mlcloud:monitoring.log_retention_days", "remove it"),
     ],
@@ -34,6 +33,16 @@ def test_what_local_lacks_is_refused_by_name_with_the_nearest_alternative(
     assert problem.path == path
     assert "local has" in problem.allowed
     assert instead in problem.fix
+
+
+def test_local_moves_traffic_in_whole_percents():
+    rollout = read(endpoint={"rollout": {"kind": "canary", "percent": 5}}).endpoint.rollout
+    assert isinstance(rollout, Canary)
+    assert rollout.percent == 5
+    problem = only_problem(endpoint={"rollout": {"kind": "linear", "step_percent": 12.5}})
+    assert problem.path == "mlcloud:endpoint.rollout"
+    assert "the endpoint's supervisor splits traffic by no others" in problem.allowed
+    assert problem.fix == "write 12"
 
 
 def test_every_refusal_names_a_setting_that_exists():

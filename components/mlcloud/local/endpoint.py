@@ -1,11 +1,14 @@
 """The endpoint on this machine: a supervisor that keeps the port, and servers behind it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pulumi
 
+from mlcloud.core.args import validate
 from mlcloud.core.options import child_options
+from mlcloud.core.settings import AllAtOnce, Rollout
 from mlcloud.local.resources import Endpoint
+from mlcloud.local.rollouts import moves_here, rollout_problem
 from mlcloud.local.scope import LocalScope
 
 
@@ -20,6 +23,9 @@ class LocalEndpointArgs:
         model_version: The version's label, as predictions answer it.
         port: TCP port on 127.0.0.1. Default: a free one, chosen once and kept.
         replicas: Server processes that share the port, 1 to 64. Default 1.
+        rollout: How traffic moves to a new version. Default: all at once. In whole percents.
+        alarms: Absolute path of the monitor's alarms.json; an alarm of a new version takes it back. Default:
+            its health alone is watched.
     """
 
     scope: LocalScope
@@ -28,6 +34,16 @@ class LocalEndpointArgs:
     model_version: pulumi.Input[str]
     port: int | None = None
     replicas: int = 1
+    rollout: Rollout = field(default_factory=AllAtOnce)
+    alarms: pulumi.Input[str] | None = None
+
+    def __post_init__(self) -> None:
+        """Check the arguments.
+
+        Raises:
+            ArgsError: With every problem.
+        """
+        validate("The endpoint", rollout_problem(self.rollout))
 
 
 class LocalEndpoint(pulumi.ComponentResource):
@@ -45,6 +61,7 @@ class LocalEndpoint(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mlcloud:index:LocalEndpoint", name, {}, opts)
         endpoint_name = args.scope.name("local-endpoint")
+        how = moves_here(args.rollout)
         endpoint = Endpoint(
             f"{name}-servers",
             name=endpoint_name,
@@ -54,6 +71,10 @@ class LocalEndpoint(pulumi.ComponentResource):
             model_version=args.model_version,
             port=args.port,
             replicas=args.replicas,
+            canary_percent=how.canary_percent,
+            linear_step_percent=how.linear_step_percent,
+            wait_s=how.wait_s,
+            alarms=args.alarms,
             opts=child_options(self, environment=args.scope.environment, serves=True),
         )
         self.id = endpoint.id

@@ -184,6 +184,10 @@ class Endpoint(ProviderResource):
         drain_timeout_s: pulumi.Input[float] | None = None,
         environment: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
         command: pulumi.Input[Sequence[pulumi.Input[str]]] | None = None,
+        canary_percent: pulumi.Input[int] | None = None,
+        linear_step_percent: pulumi.Input[int] | None = None,
+        wait_s: pulumi.Input[float] | None = None,
+        alarms: pulumi.Input[str] | None = None,
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         inputs = {
@@ -198,6 +202,10 @@ class Endpoint(ProviderResource):
             "drain_timeout_s": drain_timeout_s,
             "environment": environment,
             "command": command,
+            "canary_percent": canary_percent,
+            "linear_step_percent": linear_step_percent,
+            "wait_s": wait_s,
+            "alarms": alarms,
         }
         super().__init__(_endpoint.Endpoint, resource_name, inputs, opts)
 

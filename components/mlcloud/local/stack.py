@@ -39,6 +39,7 @@ def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
             model_version=model.version,
             port=settings.endpoint.port,
             replicas=_replicas(settings),
+            rollout=settings.endpoint.rollout,
         ),
     )
     outputs: dict[str, Any] = {

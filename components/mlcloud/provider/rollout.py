@@ -68,7 +68,13 @@ def alerts_before(context: Context, open_alerts: OpenAlerts) -> dict[str, str]:
     return known
 
 
-def watch(context: Context, open_alerts: OpenAlerts, known: Mapping[str, str], wait_s: float) -> None:
+def watch(
+    context: Context,
+    open_alerts: OpenAlerts,
+    known: Mapping[str, str],
+    wait_s: float,
+    poll_s: float = _POLL_S,
+) -> None:
     """Watch alerts for a time; where there are none, wait for it.
 
     Args:
@@ -76,6 +82,7 @@ def watch(context: Context, open_alerts: OpenAlerts, known: Mapping[str, str], w
         open_alerts: asks the cloud.
         known: alerts that were open before anything moved: they say nothing of the new version.
         wait_s: seconds; the state is looked at once in any case.
+        poll_s: seconds between two looks.
 
     Raises:
         ResourceError: an alert was opened.
@@ -89,4 +96,4 @@ def watch(context: Context, open_alerts: OpenAlerts, known: Mapping[str, str], w
         left_s = deadline - time.monotonic()
         if left_s <= 0:
             return
-        context.pause(min(left_s, _POLL_S))
+        context.pause(min(left_s, poll_s))

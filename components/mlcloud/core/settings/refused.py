@@ -155,13 +155,6 @@ REFUSED: Final[tuple[Refused, ...]] = (
         when=lambda value: str(value) == "0",
     ),
     Refused(
-        path="endpoint.rollout.kind",
-        clouds=_LOCAL,
-        lacks="one rollout: all traffic moves when the new version has answered a smoke prediction",
-        instead="set it to `all-at-once`",
-        when=lambda value: value != "all-at-once",
-    ),
-    Refused(
         path="monitoring.notify",
         clouds=_LOCAL,
         lacks="no mail server",

@@ -28,6 +28,7 @@ _RULES_OF: Final[Mapping[str, str]] = {
     "aws": "mlcloud.aws.settings_rules",
     "gcp": "mlcloud.gcp.settings_rules",
     "azure": "mlcloud.azure.settings_rules",
+    "local": "mlcloud.local.settings_rules",
 }
 
 

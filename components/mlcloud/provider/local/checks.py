@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -47,6 +47,15 @@ def local_uri(value: str) -> str | None:
 def seconds(value: float) -> str | None:
     """A duration above 0 that ends."""
     return None if 0 < value < math.inf else f"{value:g} is not a number of seconds above 0."
+
+
+def between(lowest: float, highest: float) -> Callable[[float], str | None]:
+    """A number in a range, both ends allowed."""
+
+    def check(value: float) -> str | None:
+        return None if lowest <= value <= highest else f"{value:g} is not from {lowest:g} to {highest:g}."
+
+    return check
 
 
 def label(value: str) -> str | None:

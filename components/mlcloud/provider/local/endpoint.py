@@ -3,14 +3,15 @@
 import re
 import sys
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
 from typing_extensions import override
 
-from mlcloud.provider.errors import ResourceError, Unhealthy
+from mlcloud.provider import rollout
+from mlcloud.provider.errors import Cancelled, Problem, ResourceError, Unhealthy
 from mlcloud.provider.fields import options
 from mlcloud.provider.local import checks
 from mlcloud.provider.local.claims import (
@@ -31,18 +32,19 @@ from mlcloud.provider.local.endpoint_process import (
     kept_port,
     living_state,
     start,
-    swap,
 )
+from mlcloud.provider.local.endpoint_rollout import Plan, roll_out
 from mlcloud.provider.local.files import path_of
 from mlcloud.provider.local.model_version import VERSION_LENGTH
 from mlcloud.provider.local.models import verify_model
-from mlcloud.provider.local.serving import HOST, KIND, Deployment, EndpointFolder
+from mlcloud.provider.local.serving import HOST, KIND, Deployment, EndpointFolder, EndpointState
 from mlcloud.provider.resource import Context, Resource
+from mlcloud.provider.rollout import two_ways
 from mlcloud.provider.smoke import Smoke
 
 DEFAULT_COMMAND: Final = (sys.executable, "-m", "mlcloud_trainer")
 # What the endpoint itself tells its servers.
-_RESERVED: Final = re.compile(r"MLCLOUD_(MODEL_(URI|SHA256|NAME|VERSION)|LISTEN_FD|PRIVATE_FD)")
+_RESERVED: Final = re.compile(r"MLCLOUD_(MODEL_(URI|SHA256|NAME|VERSION)|(LISTEN|PRIVATE|HANDOFF)_FD)")
 
 
 def _replicas(value: int) -> str | None:
@@ -76,6 +78,12 @@ class EndpointInputs:
         drain_timeout_s: seconds that an old server may take for requests in flight. Default 30.
         environment: further variables of the server.
         command: the server's command; `serve` is appended. Default: the bundled trainer.
+        canary_percent: share of the traffic that moves to a new version first, 1 to 50. Default: no canary.
+        linear_step_percent: share of the traffic in each step, 10 to 50. Default: no steps.
+        wait_s: seconds that a new version is watched after each move of traffic, with the old one standing
+            by, 0 to 3600. Default 3.
+        alarms: absolute path of the monitor's alarms.json: an alarm of the new version takes it back.
+            Default: health alone is watched.
     """
 
     name: str = field(metadata=options(replace=True, check=checks.name))
@@ -89,6 +97,10 @@ class EndpointInputs:
     drain_timeout_s: float = field(default=30.0, metadata=options(check=checks.seconds))
     environment: dict[str, str] = field(default_factory=dict[str, str], metadata=options(check=_environment))
     command: list[str] | None = field(default=None, metadata=options(check=checks.command))
+    canary_percent: int | None = field(default=None, metadata=options(check=checks.between(1, 50)))
+    linear_step_percent: int | None = field(default=None, metadata=options(check=checks.between(10, 50)))
+    wait_s: float = field(default=3.0, metadata=options(check=checks.between(0, 3600)))
+    alarms: str | None = field(default=None, metadata=options(check=checks.absolute_path))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +140,13 @@ class Endpoint(
     """Serves a model; a new version takes over only after it has answered health and a smoke prediction."""
 
     @override
+    def check(self, old: EndpointInputs | None, new: EndpointInputs) -> Sequence[Problem]:
+        """There is one way to move traffic."""
+        del old
+        problem = two_ways(new.canary_percent, new.linear_step_percent)
+        return [] if problem is None else [problem]
+
+    @override
     def preview(self, new: EndpointInputs, old: EndpointOutputs | None) -> Mapping[str, object]:
         """All but a port that is still to be chosen."""
         port = new.port if new.port is not None else (old.port if old is not None else None)
@@ -156,7 +175,7 @@ class Endpoint(
         claim = Claim.new(KIND, context.urn)
         there, running = claim_of(folder.path / MARK), living_state(folder)
         if there is not None and there.urn == context.urn and running is not None:
-            state = swap(context, folder, deployment, running.supervisor)
+            state = roll_out(context, folder, deployment, running.supervisor, _plan(new))
             claim.write(folder.path / MARK)
             return claim.identifier(new.directory), _outputs(new, state.port)
         take(folder.path, claim)
@@ -195,15 +214,19 @@ class Endpoint(
         outputs: EndpointOutputs,
         new: EndpointInputs,
     ) -> EndpointOutputs:
-        """Swap the generation behind the same port; a new one that fails leaves the old one serving."""
+        """Let a new version take over behind the same port; one that fails leaves the old one serving."""
         folder = EndpointFolder(path=Path(outputs.directory))
+        if _served(old) == _served(new) and not self.drift(identifier, outputs):
+            return _outputs(new, outputs.port)
         deployment = _deployment(new, outputs.port)
         running = living_state(folder)
-        if running is not None:
-            return _outputs(new, swap(context, folder, deployment, running.supervisor).port)
-        if not is_claimed(folder.path, KIND):
-            take(folder.path, Claim.of(KIND, context.urn, identifier))
-        return _outputs(new, start(context, folder, deployment).port)
+        if running is None:
+            if not is_claimed(folder.path, KIND):
+                take(folder.path, Claim.of(KIND, context.urn, identifier))
+            running = _restored(context, folder, old, outputs, new)
+        if running is None:
+            return _outputs(new, start(context, folder, deployment).port)
+        return _outputs(new, roll_out(context, folder, deployment, running.supervisor, _plan(new)).port)
 
     @override
     def abandon(self, context: Context, inputs: EndpointInputs) -> None:
@@ -220,6 +243,40 @@ class Endpoint(
         if has_passed_on(folder.path / MARK, Claim.of(KIND, context.urn, identifier)):
             return
         _remove(folder, outputs.drain_timeout_s + END_MARGIN_S)
+
+
+def _restored(
+    context: Context,
+    folder: EndpointFolder,
+    old: EndpointInputs,
+    outputs: EndpointOutputs,
+    new: EndpointInputs,
+) -> EndpointState | None:
+    """Serve what served before the supervisor was killed, so that another version has a way back.
+
+    None where nothing else is wanted, or where it cannot be served any more.
+    """
+    if _served(old) == _served(new):
+        return None
+    try:
+        return start(context, folder, _deployment(old, outputs.port))
+    except Cancelled:
+        raise
+    except ResourceError as error:
+        context.log(f"The version before cannot be served again: {error}", severity="warning")
+        return None
+
+
+def _served(inputs: EndpointInputs) -> EndpointInputs:
+    """The inputs without those that only say how the next version takes over."""
+    return replace(inputs, canary_percent=None, linear_step_percent=None, wait_s=0.0, alarms=None)
+
+
+def _plan(new: EndpointInputs) -> Plan:
+    shares = rollout.shares(canary_percent=new.canary_percent, linear_step_percent=new.linear_step_percent)
+    return Plan(
+        shares=tuple(shares), wait_s=new.wait_s, alarms=None if new.alarms is None else Path(new.alarms)
+    )
 
 
 def _remove(folder: EndpointFolder, grace_s: float) -> None:

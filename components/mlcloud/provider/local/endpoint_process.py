@@ -15,7 +15,15 @@ from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.local.claims import is_claimed
 from mlcloud.provider.local.log_lines import tail
 from mlcloud.provider.local.processes import ProcessRef, environment, processes_with
-from mlcloud.provider.local.serving import HOST, KIND, SUPERVISOR, Deployment, EndpointFolder, EndpointState
+from mlcloud.provider.local.serving import (
+    HOST,
+    KIND,
+    SUPERVISOR,
+    Deployment,
+    EndpointFolder,
+    EndpointState,
+    Request,
+)
 from mlcloud.provider.resource import Context
 
 END_MARGIN_S: Final = 10.0
@@ -40,6 +48,7 @@ def living_state(folder: EndpointFolder) -> EndpointState | None:
 
 def start(context: Context, folder: EndpointFolder, deployment: Deployment) -> EndpointState:
     """Start a supervisor in a session of its own, so that neither Ctrl-C nor the plugin's end reaches it."""
+    context.log(f"Starting version {deployment.version}: health, then a smoke prediction.", ephemeral=True)
     end_all(folder, grace_s=END_MARGIN_S)
     folder.path.chmod(_PRIVATE)
     folder.logs.mkdir(exist_ok=True)
@@ -61,7 +70,7 @@ def start(context: Context, folder: EndpointFolder, deployment: Deployment) -> E
     if ref is None:
         raise ResourceError(f"The endpoint's supervisor ended at once: {tail(folder.supervisor_log, 3)}")
     try:
-        return _answer(context, folder, deployment, ref)
+        return _answer(context, folder, deployment.request_id, ref, deployment.start_timeout_s)
     except BaseException:
         ref.end(END_MARGIN_S)
         raise
@@ -69,20 +78,16 @@ def start(context: Context, folder: EndpointFolder, deployment: Deployment) -> E
         folder.stop_waiting()
 
 
-def swap(
-    context: Context, folder: EndpointFolder, deployment: Deployment, supervisor: ProcessRef
-) -> EndpointState:
-    """Let another generation take over behind the same port; one that fails leaves the old one serving."""
-    folder.ask(deployment, _me())
-    try:
-        supervisor.signal(signal.SIGHUP)
-        return _answer(context, folder, deployment, supervisor)
-    except ResourceError as error:
-        now = living_state(folder)
-        kept = f"\nVersion {now.version} keeps serving." if now is not None and now.ready else ""
-        raise ResourceError(f"{error}{kept}") from None
-    finally:
-        folder.stop_waiting()
+def ask(context: Context, folder: EndpointFolder, request: Request, supervisor: ProcessRef) -> EndpointState:
+    """Ask a supervisor for something, and wait until it is done; who asks is still waited for after that.
+
+    Raises:
+        ResourceError: it could not be done, and why.
+    """
+    folder.ask(request, _me())
+    supervisor.signal(signal.SIGHUP)
+    limit_s = request.start_timeout_s if isinstance(request, Deployment) else 0.0
+    return _answer(context, folder, request.request_id, supervisor, limit_s)
 
 
 def _me() -> ProcessRef:
@@ -92,15 +97,14 @@ def _me() -> ProcessRef:
 
 
 def _answer(
-    context: Context, folder: EndpointFolder, deployment: Deployment, supervisor: ProcessRef
+    context: Context, folder: EndpointFolder, request_id: str, supervisor: ProcessRef, limit_s: float
 ) -> EndpointState:
     """Wait until the supervisor has answered."""
-    context.log(f"Starting version {deployment.version}: health, then a smoke prediction.", ephemeral=True)
-    deadline = time.monotonic() + deployment.start_timeout_s + _ANSWER_MARGIN_S
+    deadline = time.monotonic() + limit_s + _ANSWER_MARGIN_S
     while True:
         alive = supervisor.is_alive()
         state = folder.state()
-        if state is not None and state.answered == deployment.request_id:
+        if state is not None and state.answered == request_id:
             if state.error:
                 raise ResourceError(state.error)
             return state

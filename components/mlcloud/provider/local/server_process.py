@@ -4,6 +4,7 @@ import contextlib
 import http.client
 import json
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -22,13 +23,18 @@ _HEALTH_TIMEOUT_S: Final = 1.0
 _SMOKE_TIMEOUT_S: Final = 30.0
 _ERROR_LINES: Final = 5
 _BACKLOG: Final = 1024
+# What is said over the socket to a server (docs/guides/container.md).
+HOLD: Final = b"h"
+_CONNECTION: Final = b"c"
 
 
 class ServerProcess:
-    """A server that answers on a private socket at once, and on the public one from `accept` on.
+    """A server that answers on a private socket at once, and takes users' connections when it is told to.
+
+    It takes them from the public socket from `take_over` until `hold`, and otherwise those that it is handed.
 
     Attributes:
-        accepting: whether it takes requests of users.
+        ready: whether it has answered health once.
         began: when it was started, in monotonic seconds.
         began_at: the same in Unix seconds.
         private_port: where this server alone answers.
@@ -37,32 +43,41 @@ class ServerProcess:
 
     def __init__(self, deployment: Deployment, listener: socket.socket, log: Path) -> None:
         self._log = log
-        self.accepting = False
+        self.ready = False
         self.began = time.monotonic()
         self.began_at = time.time()
-        with socket.create_server((HOST, 0)) as private, log.open("ab") as output:
+        # No descriptor but these three is inherited: when this process ends, the server sees its end closed.
+        self._channel, theirs = socket.socketpair()
+        self._channel.setblocking(False)
+        with theirs, socket.create_server((HOST, 0)) as private, log.open("ab") as output:
             self.private_port: int = private.getsockname()[1]
             inherited = {
-                "MLCLOUD_LISTEN_FD": str(listener.fileno()),
-                "MLCLOUD_PRIVATE_FD": str(private.fileno()),
+                "MLCLOUD_LISTEN_FD": listener.fileno(),
+                "MLCLOUD_PRIVATE_FD": private.fileno(),
+                "MLCLOUD_HANDOFF_FD": theirs.fileno(),
             }
+            told = {name: str(descriptor) for name, descriptor in inherited.items()}
             try:
                 self._process = subprocess.Popen(
                     [*deployment.command, "serve"],
-                    env=environment({**deployment.environment, **inherited}),
+                    env=environment({**deployment.environment, **told}),
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    pass_fds=(listener.fileno(), private.fileno()),
+                    pass_fds=tuple(inherited.values()),
                 )
             except (OSError, ValueError) as error:
+                self._channel.close()
                 raise ResourceError(f"command: the server cannot be started: {error}.") from None
         self.ref = ProcessRef.of(self._process.pid)
 
     @property
     def exit_code(self) -> int | None:
         """None while it runs."""
-        return self._process.poll()
+        code = self._process.poll()
+        if code is not None:
+            self._channel.close()
+        return code
 
     def is_ready(self) -> bool:
         """Whether it answers health over its private socket."""
@@ -81,20 +96,50 @@ class ServerProcess:
             return f"it answered {status} to a row of its own training data: {shown(body)}"
         return known.failure(body)
 
-    def accept(self) -> None:
-        """Let it take requests from the public socket."""
-        self.accepting = True
+    def take_over(self) -> None:
+        """Let it take connections from the public socket."""
         self._process.send_signal(signal.SIGUSR1)
+
+    def hold(self) -> None:
+        """Ask it to take nothing from the public socket; `has_held` waits for that."""
+        with contextlib.suppress(OSError):
+            while self._channel.recv(64):  # an answer that came too late is none to this question
+                pass
+        with contextlib.suppress(OSError):
+            self._channel.send(HOLD)
+
+    def has_held(self, limit_s: float) -> bool:
+        """Whether it takes nothing from the public socket; waits so many seconds for its answer."""
+        with contextlib.suppress(OSError, ValueError):
+            if select.select([self._channel], [], [], limit_s)[0]:
+                return self._channel.recv(1) == HOLD
+        return False
+
+    def hand(self, connection: socket.socket) -> bool:
+        """Hand a connection over; False when it takes none now."""
+        try:
+            socket.send_fds(self._channel, [_CONNECTION], [connection.fileno()])
+        except OSError:  # it has ended, or has not read what it was handed before
+            return False
+        return True
 
     def drain(self) -> None:
         """Let it finish the requests in flight and end."""
-        self.accepting = False
         self._process.terminate()
 
     def kill(self) -> None:
         """End it at once."""
         self._process.kill()
         self._process.wait()
+        self._channel.close()
+
+    def memory_bytes(self) -> int | None:
+        """What the machine would have again if it ended; None where that is not told."""
+        import psutil
+
+        with contextlib.suppress(psutil.Error):
+            return int(psutil.Process(self._process.pid).memory_full_info().uss)
+        return None
 
     def last_words(self) -> str:
         """Its own error line, or the end of its log."""

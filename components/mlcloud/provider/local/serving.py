@@ -45,20 +45,53 @@ class Deployment:
     drain_timeout_s: float
     smoke: dict[str, Any] | None
 
-    @classmethod
-    def of(cls, request: Mapping[str, Any]) -> "Deployment":
-        """The deployment that a request asks for.
 
-        Raises:
-            ResourceError: it comes from a version of this package that asks for less.
-        """
-        known = {item.name for item in fields(cls)}
-        try:
-            return cls(**{name: value for name, value in request.items() if name in known})
-        except TypeError as error:
-            raise ResourceError(
-                f"The endpoint's supervisor is of another version of mlcloud ({error}): replace the endpoint."
-            ) from None
+@dataclass(frozen=True, kw_only=True)
+class Move:
+    """A share of the traffic for the candidate: the version that was deployed last and is not settled.
+
+    Attributes:
+        request_id: names the request.
+        percent: the candidate's share; the version before it has the rest.
+    """
+
+    request_id: str
+    percent: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settle:
+    """The candidate is what serves from now on; the version before it ends.
+
+    Attributes:
+        request_id: names the request.
+    """
+
+    request_id: str
+
+
+Request = Deployment | Move | Settle
+_KINDS: Final[dict[str, type[Deployment | Move | Settle]]] = {
+    "deploy": Deployment,
+    "move": Move,
+    "settle": Settle,
+}
+
+
+def request_of(content: Mapping[str, Any]) -> Request:
+    """What a request asks for.
+
+    Raises:
+        ResourceError: it comes from another version of this package.
+    """
+    kind = _KINDS.get(content.get("kind", "deploy"), Deployment)
+    known = {item.name for item in fields(kind)}
+    try:
+        return kind(**{name: value for name, value in content.items() if name in known})
+    except TypeError as error:
+        raise ResourceError(
+            f"The endpoint's supervisor is of another version of mlcloud ({error}): replace the endpoint."
+        ) from None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,6 +145,8 @@ class EndpointState:
         answered: the request that was answered last.
         error: why that request failed; empty when it did not.
         generations: who the servers are and what share of the traffic they have, the oldest first.
+        candidate: the request of the version that is tried and may be taken back; empty when there is none.
+        failure: why the last candidate was taken back; empty when it was not.
     """
 
     supervisor: ProcessRef
@@ -124,6 +159,8 @@ class EndpointState:
     answered: str
     error: str
     generations: tuple[GenerationState, ...] = ()
+    candidate: str = ""
+    failure: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,11 +191,12 @@ class EndpointFolder:
     def _waiting(self) -> Path:
         return self.path / "waiting.json"
 
-    def ask(self, deployment: Deployment, asker: ProcessRef) -> None:
+    def ask(self, request: Request, asker: ProcessRef) -> None:
         """Leave a request for the supervisor, and who waits for the answer."""
         sweep(self.path)
+        (kind,) = (name for name, known in _KINDS.items() if isinstance(request, known))
         write_json(self._waiting, asdict(asker))
-        write_json(self._request, asdict(deployment))
+        write_json(self._request, {"kind": kind, **asdict(request)})
 
     def stop_waiting(self) -> None:
         """Take note of the answer, or ask no longer.

@@ -1,0 +1,164 @@
+"""A new version takes over an endpoint of this machine: beside the old one, traffic in steps, a way back.
+
+The supervisor moves the traffic and takes a version back that crashes, or that nobody waits for any more;
+the plan is here, with a look at alarms and health after each move.
+"""
+
+import signal
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, cast
+
+from mlcloud.provider import rollout
+from mlcloud.provider.errors import Cancelled, ResourceError
+from mlcloud.provider.local.endpoint_process import ask, health_failure, living_state
+from mlcloud.provider.local.files import read_json
+from mlcloud.provider.local.processes import ProcessRef
+from mlcloud.provider.local.serving import Deployment, EndpointFolder, EndpointState, Move, Settle
+from mlcloud.provider.resource import Context
+
+_POLL_S: Final = 0.25
+# The monitor writes the file every second.
+_STALE_S: Final = 15.0
+_BACK_LIMIT_S: Final = 30.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """How a new version takes over.
+
+    Attributes:
+        shares: of the traffic that it takes one after the other, in percent.
+        wait_s: seconds that it is watched after each move, with the old version standing by.
+        alarms: the monitor's alarms.json; None where nobody watches.
+    """
+
+    shares: tuple[int, ...]
+    wait_s: float
+    alarms: Path | None
+
+
+class _Watch:
+    """What is wrong with the candidate, as far as its alarms, health and supervisor tell."""
+
+    def __init__(self, context: Context, folder: EndpointFolder, deployment: Deployment, plan: Plan) -> None:
+        self._context = context
+        self._folder = folder
+        self._deployment = deployment
+        self._alarms = plan.alarms
+        self._has_warned = False
+
+    def problems(self) -> dict[str, str]:
+        """What is wrong now: an alarm or a health check, by its name.
+
+        Raises:
+            ResourceError: the supervisor has taken it back, or has ended.
+        """
+        state = living_state(self._folder)
+        if state is None:
+            raise ResourceError("the endpoint's supervisor has ended")
+        if state.candidate != self._deployment.request_id:
+            raise ResourceError(state.failure or "another update took its place")
+        for server in state.generations[-1].servers:
+            failure = health_failure(server.private_port)
+            if failure is not None:
+                return {"health": f"{self._deployment.version} is not healthy: {failure}"}
+        return self.alarms()
+
+    def alarms(self) -> dict[str, str]:
+        """The alarms of this version; a warning, once, where nobody watches it."""
+        if self._alarms is None:
+            return {}
+        content = read_json(self._alarms) or {}
+        written = content.get("written")
+        if not isinstance(written, int | float) or time.time() - written > _STALE_S:
+            if not self._has_warned:
+                self._context.log(
+                    f"Nobody has written alarms to {self._alarms} for {_STALE_S:g} s: the new version is "
+                    "judged by its health and its smoke prediction alone.",
+                    severity="warning",
+                )
+            self._has_warned = True
+            return {}
+        found: dict[str, str] = {}
+        for alarm in cast(list[Mapping[str, Any]], content.get("alarms", [])):
+            here: Mapping[str, Any] = alarm.get("versions", {}).get(self._deployment.version, {})
+            if here.get("state") == "alarm":
+                found[str(alarm["name"])] = f"{alarm['name']} is on ({_value(alarm, here)})"
+        return found
+
+
+def _value(alarm: Mapping[str, Any], here: Mapping[str, Any]) -> str:
+    unit = alarm.get("unit", "")
+    return f"{here.get('value')} {unit}, allowed is {alarm.get('threshold')} {unit}".replace(
+        " ,", ","
+    ).strip()
+
+
+def roll_out(
+    context: Context, folder: EndpointFolder, deployment: Deployment, supervisor: ProcessRef, plan: Plan
+) -> EndpointState:
+    """Let another version take over behind the same port; one that fails leaves the old one serving.
+
+    Raises:
+        ResourceError: it did not take over, and has no traffic any more.
+        Cancelled: the engine asked to stop: the traffic is as it was.
+    """
+    watch = _Watch(context, folder, deployment, plan)
+    version = deployment.version
+    try:
+        known = rollout.alerts_before(context, watch.alarms) if plan.alarms is not None else {}
+        context.log(f"Starting version {version}: health, then a smoke prediction.", ephemeral=True)
+        state = ask(context, folder, deployment, supervisor)
+        if state.candidate != deployment.request_id:
+            return state
+        for share in _possible(context, folder, deployment, plan):
+            ask(context, folder, Move(request_id=_new_id(), percent=share), supervisor)
+            context.log(f"{share} % of the traffic go to version {version}.", ephemeral=True)
+            rollout.watch(context, watch.problems, known, plan.wait_s, poll_s=_POLL_S)
+        return ask(context, folder, Settle(request_id=_new_id()), supervisor)
+    except BaseException as error:
+        kept = _go_back(folder, supervisor)
+        if isinstance(error, Cancelled):
+            raise Cancelled(f"{error}{kept}") from None
+        if isinstance(error, ResourceError):
+            raise ResourceError(f"{error}{kept}") from None
+        raise
+    finally:
+        folder.stop_waiting()
+
+
+def _possible(
+    context: Context, folder: EndpointFolder, deployment: Deployment, plan: Plan
+) -> tuple[int, ...]:
+    """The shares of the plan; all at once where the new version has a port of its own."""
+    state = living_state(folder)
+    if len(plan.shares) == 1 or state is None or deployment.port in (0, state.port):
+        return plan.shares
+    context.log(
+        f"The port changes from {state.port} to {deployment.port}: two ports share no traffic, so that it "
+        "moves at once.",
+        severity="warning",
+    )
+    return plan.shares[-1:]
+
+
+def _go_back(folder: EndpointFolder, supervisor: ProcessRef) -> str:
+    """Ask no longer, which ends the candidate; returns who serves, for people."""
+    folder.stop_waiting()
+    supervisor.signal(signal.SIGHUP)
+    deadline = time.monotonic() + _BACK_LIMIT_S
+    while (now := living_state(folder)) is not None and now.candidate and time.monotonic() < deadline:
+        time.sleep(_POLL_S)
+    if now is None:
+        return "\nThe endpoint's supervisor has ended: the next update starts it again."
+    if now.candidate:
+        return f"\nIts supervisor does not answer; its log: {folder.supervisor_log}"
+    return f"\nVersion {now.version} keeps serving." if now.ready else ""
+
+
+def _new_id() -> str:
+    return uuid.uuid4().hex
