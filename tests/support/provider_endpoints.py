@@ -1,12 +1,15 @@
 """A place for endpoints: models, inputs, the processes that were seen there, and requests to them."""
 
 import contextlib
+import http.client
 import json
 import os
 import random
 import socket
 import sys
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +17,7 @@ from typing import Any
 
 import httpx
 import psutil
+from mlcloud.provider.local.files import write_json
 
 from support.local_http import post
 from support.processes import has_ended, wait_for_end
@@ -54,6 +58,23 @@ class EndpointPlace:
                 self.seen.setdefault(ref["pid"], psutil.Process(ref["pid"]))
         return content
 
+    def weights(self) -> dict[str, int]:
+        """The share of each version that has servers."""
+        return {one["version"]: one["weight"] for one in self.state()["generations"]}
+
+    def write_alarms(self, version: str, state: str, *, written: float | None = None) -> Path:
+        """The monitor's file, as far as a rollout reads it: one alarm, of one version."""
+        alarm = {
+            "name": "latency-p99",
+            "unit": "ms",
+            "threshold": 250,
+            "state": "ok",
+            "versions": {version: {"state": state, "value": 812.5}},
+        }
+        path = self.root / "alarms.json"
+        write_json(path, {"written": time.time() if written is None else written, "alarms": [alarm]})
+        return path
+
     def supervisor(self) -> psutil.Process:
         return self.seen[self.state()["supervisor"]["pid"]]
 
@@ -82,6 +103,19 @@ class EndpointPlace:
 
 def ask(outputs: dict[str, Any], **request: Any) -> httpx.Response:
     return post(f"{outputs['url']}/invocations", {"instances": [{"a": 1}], **request})
+
+
+def tally(outputs: dict[str, Any], count: int, header: str = "x-model-version") -> Counter[str]:
+    """Who answers so many requests, each on a connection of its own."""
+    seen: Counter[str] = Counter()
+    for _ in range(count):
+        connection = http.client.HTTPConnection("127.0.0.1", int(outputs["port"]), timeout=LIMIT_S)
+        with contextlib.closing(connection):
+            connection.request("POST", "/invocations", b'{"instances": [{"a": 1}]}')
+            answer = connection.getresponse()
+            assert answer.status == 200
+            seen[answer.headers[header]] += 1
+    return seen
 
 
 def predicted(outputs: dict[str, Any]) -> object:

@@ -2,7 +2,8 @@
 
 The model's file `model.skops` is a JSON object: `prediction` is what every row gets; `mode` is what happens:
 `ok`, `refuse` (does not start), `hang` (never ready), `late` (ready after a while), `die` (ends when asked),
-`short` (ends soon after it took connections), `killed` (as when memory runs out), `deaf` (does not hold).
+`short` (ends soon after it took connections), `ill` (not ready after that),
+`killed` (as when memory runs out), `deaf` (does not answer its supervisor).
 """
 
 import json
@@ -44,6 +45,7 @@ class Handler(BaseHTTPRequestHandler):
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("x-model-version", VERSION)
+        self.send_header("x-pid", str(os.getpid()))
         self.end_headers()
         self.wfile.write(body)
 
@@ -64,9 +66,11 @@ class Server(ThreadingHTTPServer):
         threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
 
 
-def end_if_short() -> None:
+def change_with_traffic() -> None:
     if MODEL["mode"] == "short":
         threading.Timer(SHORT_S, os._exit, [9]).start()
+    elif MODEL["mode"] == "ill":
+        MODEL["mode"] = "hang"
 
 
 class Public:
@@ -84,7 +88,7 @@ class Public:
             if not self.taking:
                 self.taking = self.has_taken = True
                 self.server.serve()
-                end_if_short()
+                change_with_traffic()
 
     def hold(self) -> None:
         with self.changing:
@@ -100,7 +104,7 @@ class Public:
                 message, descriptors = b"", []
             for descriptor in descriptors:
                 self.server.process_request(socket.socket(fileno=descriptor), ("127.0.0.1", 0))
-                end_if_short()
+                change_with_traffic()
             if not message:
                 break
             if message == b"h" and not descriptors:

@@ -51,22 +51,44 @@ class _Watch:
         self._alarms = plan.alarms
         self._has_warned = False
 
-    def problems(self) -> dict[str, str]:
-        """What is wrong now: an alarm or a health check, by its name.
+    def go_on(self, known: Mapping[str, str], wait_s: float) -> None:
+        """Watch for so many seconds.
 
         Raises:
-            ResourceError: the supervisor has taken it back, or has ended.
+            ResourceError: something is wrong with the candidate.
+            Cancelled: the engine asked to stop.
         """
+        try:
+            rollout.watch(self._context, self.problems, known, wait_s, poll_s=_POLL_S)
+        except Cancelled:
+            raise
+        except ResourceError as error:
+            reason = str(error).rstrip(".")
+            raise ResourceError(f"Version {self._deployment.version} was taken back: {reason}.") from None
+
+    def problems(self) -> dict[str, str]:
+        """The alarms of this version that are on.
+
+        Raises:
+            ResourceError: it is not healthy, or the supervisor has taken it back, or has ended.
+        """
+        failure = self._health_failure()
+        if failure is not None:
+            # A server that has crashed is told by the supervisor, in better words.
+            self._context.pause(_POLL_S)
+            failure = self._health_failure()
+        if failure is not None:
+            raise ResourceError(f"it is not healthy: {failure}")
+        return self.alarms()
+
+    def _health_failure(self) -> str | None:
         state = living_state(self._folder)
         if state is None:
             raise ResourceError("the endpoint's supervisor has ended")
         if state.candidate != self._deployment.request_id:
             raise ResourceError(state.failure or "another update took its place")
-        for server in state.generations[-1].servers:
-            failure = health_failure(server.private_port)
-            if failure is not None:
-                return {"health": f"{self._deployment.version} is not healthy: {failure}"}
-        return self.alarms()
+        failures = (health_failure(server.private_port) for server in state.generations[-1].servers)
+        return next((failure for failure in failures if failure is not None), None)
 
     def alarms(self) -> dict[str, str]:
         """The alarms of this version; a warning, once, where nobody watches it."""
@@ -87,15 +109,13 @@ class _Watch:
         for alarm in cast(list[Mapping[str, Any]], content.get("alarms", [])):
             here: Mapping[str, Any] = alarm.get("versions", {}).get(self._deployment.version, {})
             if here.get("state") == "alarm":
-                found[str(alarm["name"])] = f"{alarm['name']} is on ({_value(alarm, here)})"
+                found[str(alarm["name"])] = f"{alarm['name']} ({_value(alarm, here)})"
         return found
 
 
 def _value(alarm: Mapping[str, Any], here: Mapping[str, Any]) -> str:
     unit = alarm.get("unit", "")
-    return f"{here.get('value')} {unit}, allowed is {alarm.get('threshold')} {unit}".replace(
-        " ,", ","
-    ).strip()
+    return f"{here.get('value')} {unit}, allowed: {alarm.get('threshold')} {unit}"
 
 
 def roll_out(
@@ -118,7 +138,7 @@ def roll_out(
         for share in _possible(context, folder, deployment, plan):
             ask(context, folder, Move(request_id=_new_id(), percent=share), supervisor)
             context.log(f"{share} % of the traffic go to version {version}.", ephemeral=True)
-            rollout.watch(context, watch.problems, known, plan.wait_s, poll_s=_POLL_S)
+            watch.go_on(known, plan.wait_s)
         return ask(context, folder, Settle(request_id=_new_id()), supervisor)
     except BaseException as error:
         kept = _go_back(folder, supervisor)

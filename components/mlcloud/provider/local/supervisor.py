@@ -64,6 +64,7 @@ class Supervisor:
                 try:
                     request = self._folder.take_request()
                     if request is not None:
+                        self._confirmed |= self._versions.current is not None
                         self._answer(request)
                         if self._versions.current is None:
                             break

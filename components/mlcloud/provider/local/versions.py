@@ -182,7 +182,8 @@ class Versions:
 
     def _tried(self) -> tuple[Generation, Generation]:
         if self.current is None or self.candidate is None:
-            raise ResourceError(self.failure or "There is no version that could take traffic over.")
+            reason = self.failure or "there is none"
+            raise ResourceError(f"The version that was to take traffic was taken back: {reason}.")
         return self.current, self.candidate
 
     def take_back(self, reason: str) -> None:
@@ -190,8 +191,8 @@ class Versions:
         current, candidate = self._tried()
         version = candidate.deployment.version
         self.candidate, self.candidate_id = None, ""
-        self.failure = f"Version {version} was taken back: {reason}"
-        self._loop.say(self.failure)
+        self.failure = reason
+        self._loop.say(f"version {version}: taken back, {reason}")
         self._traffic.move([(current, ALL), (candidate, 0)])
         self._retire(candidate)
         if candidate.listener is not current.listener:
