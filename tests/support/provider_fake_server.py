@@ -3,7 +3,8 @@
 The model's file `model.skops` is a JSON object: `prediction` is what every row gets; `mode` is what happens:
 `ok`, `refuse` (does not start), `hang` (never ready), `late` (ready after a while), `die` (ends when asked),
 `short` (ends soon after it took connections), `ill` (not ready after that),
-`killed` (as when memory runs out), `deaf` (does not answer its supervisor).
+`killed` (as when memory runs out), `deaf` (does not answer its supervisor),
+`single` (only the first server of the model starts).
 """
 
 import json
@@ -18,7 +19,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
-MODEL = json.loads((Path(urlsplit(os.environ["MLCLOUD_MODEL_URI"]).path) / "model.skops").read_text())
+MODEL_FOLDER = Path(urlsplit(os.environ["MLCLOUD_MODEL_URI"]).path)
+MODEL = json.loads((MODEL_FOLDER / "model.skops").read_text())
 STARTED = time.monotonic()
 LATE_S = 10
 SHORT_S = 0.3
@@ -125,8 +127,18 @@ class Public:
         self.server.server_close()
 
 
+def must_not_start() -> bool:
+    if MODEL["mode"] != "single":
+        return MODEL["mode"] == "refuse"
+    first = MODEL_FOLDER.with_suffix(".started")
+    if first.exists():
+        return True
+    first.touch()
+    return False
+
+
 def main() -> int:
-    if MODEL["mode"] == "refuse":
+    if must_not_start():
         sys.stderr.write(
             json.dumps({"level": "error", "message": "The model has a type that is not allowed."}) + "\n"
         )

@@ -1,9 +1,11 @@
 """Predict, status and logs on this machine, against a small HTTP server and log files."""
 
 import json
+import os
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -12,6 +14,8 @@ from typing import ClassVar
 import pytest
 from mlcloud.core.errors import UserError
 from mlcloud.local import operations
+from mlcloud.provider.local.processes import ProcessRef
+from mlcloud.provider.local.serving import EndpointFolder, EndpointState, GenerationState, ServerState
 
 
 class Endpoint(BaseHTTPRequestHandler):
@@ -42,6 +46,53 @@ def url(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
         thread.join(5)
+
+
+def supervised(tmp_path: Path, url: str, **more: object) -> dict[str, str]:
+    """Outputs of a stack whose supervisor is this process, and has said this last."""
+    me = ProcessRef.of(os.getpid())
+    assert me is not None
+    server = ServerState(process=me, private_port=int(url.rpartition(":")[2]), accepting=True, began=0.0)
+    shares = {"old": 90, "new": 10}
+    state = EndpointState(
+        supervisor=me,
+        servers=(me,),
+        port=1,
+        version="old",
+        sha256="",
+        replicas=2,
+        ready=2,
+        answered="",
+        error="",
+        generations=tuple(
+            GenerationState(version=version, sha256="", weight=weight, log="", servers=(server,))
+            for version, weight in shares.items()
+        ),
+    )
+    EndpointFolder(path=tmp_path).write_state(replace(state, **more))
+    return {"endpoint_url": url, "endpoint_logs": str(tmp_path / "logs")}
+
+
+def test_the_counters_of_all_servers_are_told(
+    url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    counter = b'mlcloud_requests_total{route="/invocations",status="200"} 7\n'
+    monkeypatch.setattr(Endpoint, "answers", {"/metrics": counter})
+    found = operations.status(supervised(tmp_path, url))
+    assert (found.state, found.requests, found.replicas) == ("serving", 14, 2)
+
+
+def test_a_rollout_is_told_with_its_shares(url: str, tmp_path: Path) -> None:
+    found = operations.status(supervised(tmp_path, url, candidate="request"))
+    assert (found.state, found.model_version) == ("rolling-out", "old")
+    assert found.more == {"traffic": "90 % to old, 10 % to new"}
+
+
+def test_servers_without_their_supervisor_are_not_called_serving(url: str, tmp_path: Path) -> None:
+    gone = ProcessRef(pid=os.getpid(), started="another time")
+    found = operations.status(supervised(tmp_path, url, supervisor=gone))
+    assert found.state == "unsupervised"
+    assert "`mlcloud up STACK` repairs" in found.detail
 
 
 def predict(url: str) -> operations.Prediction:

@@ -17,7 +17,7 @@ from mlcloud.core.operations import EndpointStatus, operations_of
 _TEXT_COLUMN = 14
 """Where the text behind a label begins."""
 
-_STATE_STYLE = {"serving": "bold green", "starting": "bold yellow", "down": "bold red"}
+_STATE_STYLE = {"serving": "bold green", "unsupervised": "bold red", "down": "bold red"}
 
 
 def predict(args: argparse.Namespace) -> int:
@@ -136,7 +136,8 @@ def _print_status(console: Console, stack: str, values: dict[str, Any], found: E
     if values.get("report"):
         rows.append(("report", near_path(str(values["report"]))))
     console.print(
-        Text(f"{stack}: ", style="bold") + Text(found.state, style=_STATE_STYLE.get(found.state, "bold"))
+        Text(f"{stack}: ", style="bold")
+        + Text(found.state, style=_STATE_STYLE.get(found.state, "bold yellow"))
     )
     for label, text in rows:
         _print_pair(console, label, text)

@@ -44,7 +44,7 @@ class EndpointStatus:
     """What an endpoint says of itself."""
 
     state: str
-    """``serving``, ``starting`` or ``down``."""
+    """``serving``, ``starting`` or ``down``; on this machine also ``rolling-out`` and ``unsupervised``."""
     url: str
     model_version: str
     replicas: int

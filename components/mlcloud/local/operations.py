@@ -16,12 +16,17 @@ from urllib.parse import unquote, urlsplit
 from mlcloud.core.errors import UserError
 from mlcloud.core.operations import EndpointStatus, ModelVersion, Prediction, Sample, predictions_in
 from mlcloud.local import versions
+from mlcloud.provider.local.serving import HOST, EndpointFolder, EndpointState
 
 _TIMEOUT_S = 30.0
 _FOLLOW_EVERY_S = 0.5
 # The monitor writes each second; whoever is late for so long does not run.
 _STALE_S = 15.0
 _REQUESTS = re.compile(r'^mlcloud_requests_total\{route="([^"]*)",status="(\d+)"\} (\d+)', re.MULTILINE)
+_UNSUPERVISED = (
+    "Its servers answer, but their supervisor has ended: one that crashes stays down. "
+    "`mlcloud refresh STACK` notices, `mlcloud up STACK` repairs."
+)
 _NO_ANSWER = (OSError, http.client.HTTPException)
 _PROBES = frozenset({"/", "/ping", "/metrics", "/v2/health/live", "/v2/health/ready"})
 
@@ -63,13 +68,17 @@ def predict(outputs: Mapping[str, Any], body: bytes, *, content_type: str) -> Pr
 
 
 def status(outputs: Mapping[str, Any]) -> EndpointStatus:
-    """Ask the endpoint whether it is ready, which version it serves, and what it has answered so far."""
+    """Ask the endpoint whether it is ready, which version it serves, and what it has answered so far.
+
+    What answers is asked; who looks after it, and what shares the versions have, is the supervisor's to tell.
+    """
     url = _output(outputs, "endpoint_url")
+    supervised = _supervised(outputs)
+    replicas = supervised.replicas if supervised is not None else int(outputs.get("replicas", 1))
     declared = str(outputs.get("model_version", ""))
-    replicas = int(outputs.get("replicas", 1))
     try:
         ready = _ask(url, "GET", "/v2/health/ready")
-        counters = _counters(_ask(url, "GET", "/metrics").body.decode(errors="replace"))
+        counters = _counters(_metrics_of(url, supervised))
     except _NO_ANSWER as error:
         return EndpointStatus(
             state="down",
@@ -81,15 +90,41 @@ def status(outputs: Mapping[str, Any]) -> EndpointStatus:
             detail=_unreachable(url, error),
             more=_watched(outputs),
         )
+    state, detail = ("serving" if ready.ok else "starting"), ""
+    more: dict[str, str] = {}
+    if supervised is not None and not supervised.supervisor.is_alive():
+        state, detail = "unsupervised", _UNSUPERVISED
+    elif supervised is not None and supervised.candidate:
+        state = "rolling-out"
+        more["traffic"] = ", ".join(f"{one.weight} % to {one.version}" for one in supervised.generations)
+    version = supervised.version if supervised is not None and more else ready.model_version
     return EndpointStatus(
-        state="serving" if ready.ok else "starting",
+        state=state,
         url=url,
-        model_version=ready.model_version or declared,
+        model_version=version or declared,
         replicas=replicas,
         requests=counters.get("requests", 0),
         errors=counters.get("errors", 0),
-        more=_watched(outputs),
+        detail=detail,
+        more=more | _watched(outputs),
     )
+
+
+def _supervised(outputs: Mapping[str, Any]) -> EndpointState | None:
+    """What the endpoint's supervisor has said last; None where it has said nothing."""
+    logs = outputs.get("endpoint_logs")
+    return None if not logs else EndpointFolder(path=Path(str(logs)).parent).state()
+
+
+def _metrics_of(url: str, supervised: EndpointState | None) -> str:
+    """The metrics of every server; of one of them where they are not known one by one."""
+    generations = () if supervised is None else supervised.generations
+    ports = [server.private_port for one in generations for server in one.servers if server.accepting]
+    found: list[str] = []
+    for address in (f"http://{HOST}:{port}" for port in ports):
+        with contextlib.suppress(*_NO_ANSWER):  # one that has just ended
+            found.append(_ask(address, "GET", "/metrics").body.decode(errors="replace"))
+    return "\n".join(found) or _ask(url, "GET", "/metrics").body.decode(errors="replace")
 
 
 def _watched(outputs: Mapping[str, Any]) -> dict[str, str]:
