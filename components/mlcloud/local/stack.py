@@ -40,6 +40,7 @@ def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
             port=settings.endpoint.port,
             replicas=_replicas(settings),
             rollout=settings.endpoint.rollout,
+            alarms=monitoring.alarms,
         ),
     )
     outputs: dict[str, Any] = {
