@@ -7,6 +7,7 @@ The model's file `model.skops` is a JSON object: `prediction` is what every row 
 `single` (only the first server of the model starts).
 """
 
+import contextlib
 import json
 import os
 import select
@@ -15,6 +16,7 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -27,8 +29,44 @@ SHORT_S = 0.3
 VERSION = os.environ["MLCLOUD_MODEL_VERSION"]
 
 
+class Load:
+    """What the server works on, told as the real one tells it."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.answering = self.answered = 0
+        self.busy_s = 0.0
+
+    @contextlib.contextmanager
+    def request(self) -> Iterator[None]:
+        began = time.monotonic()
+        with self.lock:
+            self.answering += 1
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.answering -= 1
+                self.answered += 1
+                self.busy_s += time.monotonic() - began
+
+    def text(self) -> bytes:
+        route = 'route="/invocations"'
+        return (
+            f"mlcloud_ready 1\nmlcloud_requests_in_flight {self.answering + 1}\n"
+            f'mlcloud_requests_total{{{route},status="200"}} {self.answered}\n'
+            f"mlcloud_request_duration_seconds_sum{{{route}}} {self.busy_s}\n"
+        ).encode()
+
+
+LOAD = Load()
+
+
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
+        if self.path == "/metrics":
+            self.send(200, LOAD.text())
+            return
         late = MODEL["mode"] == "late" and time.monotonic() < STARTED + LATE_S
         self.answer(503 if MODEL["mode"] == "hang" or late else 200, {})
 
@@ -36,14 +74,17 @@ class Handler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if "begun" in request:
             Path(request["begun"]).touch()
-        time.sleep(request.get("sleep_s", 0))
+        with LOAD.request():
+            time.sleep(request.get("sleep_s", 0))
         row = {"prediction": MODEL["prediction"], "probabilities": None}
         self.answer(200, {"predictions": [row for _ in request["instances"]]})
         if MODEL["mode"] == "die" and request.get("kill"):
             os._exit(9)
 
     def answer(self, status: int, content: object) -> None:
-        body = json.dumps(content).encode()
+        self.send(status, json.dumps(content).encode())
+
+    def send(self, status: int, body: bytes) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("x-model-version", VERSION)

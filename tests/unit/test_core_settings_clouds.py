@@ -21,7 +21,7 @@ from support.settings_read import PIN, only_problem, problems, read, training
         ({"training": training(compute={"spot": True})}, "mlcloud:training.compute", "this machine"),
         ({"endpoint": {"capacity": {"kind": "serverless"}}}, "mlcloud:endpoint.capacity.kind", "`instance`"),
         ({"endpoint": {"capacity": {"min": 0}}}, "mlcloud:endpoint.capacity.min", "1 or more"),
-        ({"endpoint": {"capacity": {"max": 4}}}, "mlcloud:endpoint.capacity.max", "set `min`"),
+        ({"endpoint": {"capacity": {"max": 65}}}, "mlcloud:endpoint.capacity.max", "64 or less"),
         ({"monitoring": {"notify": ["a@example.org"]}}, "mlcloud:monitoring.notify", "monitoring.webhook"),
         ({"monitoring": {"log_retention_days": 30}}, "mlcloud:monitoring.log_retention_days", "remove it"),
     ],

@@ -4,11 +4,12 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from mlcloud.core.args import validate
+from mlcloud.core.args import validate, within
 from mlcloud.core.options import child_options
 from mlcloud.core.settings import AllAtOnce, Rollout
 from mlcloud.local.resources import Endpoint
 from mlcloud.local.rollouts import moves_here, rollout_problem
+from mlcloud.local.scaling import MOST_SERVERS, InstanceScaling
 from mlcloud.local.scope import LocalScope
 
 
@@ -22,7 +23,8 @@ class LocalEndpointArgs:
         model_sha256: The model's SHA-256; the server refuses any other.
         model_version: The version's label, as predictions answer it.
         port: TCP port on 127.0.0.1. Default: a free one, chosen once and kept.
-        replicas: Server processes that share the port, 1 to 64. Default 1.
+        replicas: Server processes that share the port, 1 to 64; the fewest where they scale. Default 1.
+        scaling: What their number follows. Default: nothing, there are `replicas` of them.
         rollout: How traffic moves to a new version. Default: all at once. In whole percents.
         alarms: Absolute path of the monitor's alarms.json; an alarm of a new version takes it back. Default:
             its health alone is watched.
@@ -34,6 +36,7 @@ class LocalEndpointArgs:
     model_version: pulumi.Input[str]
     port: int | None = None
     replicas: int = 1
+    scaling: InstanceScaling | None = None
     rollout: Rollout = field(default_factory=AllAtOnce)
     alarms: pulumi.Input[str] | None = None
 
@@ -43,7 +46,12 @@ class LocalEndpointArgs:
         Raises:
             ArgsError: With every problem.
         """
-        validate("The endpoint", rollout_problem(self.rollout))
+        most = MOST_SERVERS if self.scaling is None else self.scaling.max
+        validate(
+            "The endpoint",
+            within("replicas", self.replicas, low=1, high=most),
+            rollout_problem(self.rollout),
+        )
 
 
 class LocalEndpoint(pulumi.ComponentResource):
@@ -61,7 +69,7 @@ class LocalEndpoint(pulumi.ComponentResource):
     ) -> None:
         super().__init__("mlcloud:index:LocalEndpoint", name, {}, opts)
         endpoint_name = args.scope.name("local-endpoint")
-        how = moves_here(args.rollout)
+        how, scaling = moves_here(args.rollout), args.scaling
         endpoint = Endpoint(
             f"{name}-servers",
             name=endpoint_name,
@@ -71,6 +79,9 @@ class LocalEndpoint(pulumi.ComponentResource):
             model_version=args.model_version,
             port=args.port,
             replicas=args.replicas,
+            max_replicas=None if scaling is None else scaling.max,
+            target_in_flight=None if scaling is None else scaling.target_in_flight,
+            scale_in_after_s=None if scaling is None else scaling.scale_in_after_s,
             canary_percent=how.canary_percent,
             linear_step_percent=how.linear_step_percent,
             wait_s=how.wait_s,

@@ -164,6 +164,7 @@ class Endpoint(ProviderResource):
     model_sha256: pulumi.Output[str] = pulumi.property("modelSha256")
     model_version: pulumi.Output[str] = pulumi.property("modelVersion")
     replicas: pulumi.Output[int]
+    max_replicas: pulumi.Output[int | None] = pulumi.property("maxReplicas")
     status: pulumi.Output[str]
     directory: pulumi.Output[str]
     logs: pulumi.Output[str]
@@ -180,6 +181,9 @@ class Endpoint(ProviderResource):
         model_version: pulumi.Input[str] | None = None,
         port: pulumi.Input[int] | None = None,
         replicas: pulumi.Input[int] | None = None,
+        max_replicas: pulumi.Input[int] | None = None,
+        target_in_flight: pulumi.Input[float] | None = None,
+        scale_in_after_s: pulumi.Input[float] | None = None,
         start_timeout_s: pulumi.Input[float] | None = None,
         drain_timeout_s: pulumi.Input[float] | None = None,
         environment: pulumi.Input[Mapping[str, pulumi.Input[str]]] | None = None,
@@ -198,6 +202,9 @@ class Endpoint(ProviderResource):
             "model_version": model_version,
             "port": port,
             "replicas": replicas,
+            "max_replicas": max_replicas,
+            "target_in_flight": target_in_flight,
+            "scale_in_after_s": scale_in_after_s,
             "start_timeout_s": start_timeout_s,
             "drain_timeout_s": drain_timeout_s,
             "environment": environment,

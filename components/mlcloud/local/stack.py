@@ -11,6 +11,7 @@ from mlcloud.core.trainingdata import training_data
 from mlcloud.local.endpoint import LocalEndpoint, LocalEndpointArgs
 from mlcloud.local.models import LocalModel, LocalModelArgs
 from mlcloud.local.monitoring import LocalMonitoring, LocalMonitoringArgs
+from mlcloud.local.scaling import InstanceScaling
 from mlcloud.local.scope import LocalScope
 from mlcloud.local.storage import LocalStorage, LocalStorageArgs
 from mlcloud.local.training import LocalTraining, LocalTrainingArgs
@@ -39,6 +40,7 @@ def build(settings: Settings, context: StackContext) -> Mapping[str, Any]:
             model_version=model.version,
             port=settings.endpoint.port,
             replicas=_replicas(settings),
+            scaling=_scaling(settings),
             rollout=settings.endpoint.rollout,
             alarms=monitoring.alarms,
         ),
@@ -135,3 +137,9 @@ def _live_model(settings: Settings, scope: LocalScope, training: LocalTraining |
 def _replicas(settings: Settings) -> int:
     capacity = settings.endpoint.capacity
     return capacity.min if isinstance(capacity, InstanceCapacity) else 1
+
+
+def _scaling(settings: Settings) -> InstanceScaling | None:
+    capacity = settings.endpoint.capacity
+    most = capacity.max if isinstance(capacity, InstanceCapacity) else None
+    return None if most is None or most == _replicas(settings) else InstanceScaling(max=most)

@@ -144,8 +144,9 @@ REFUSED: Final[tuple[Refused, ...]] = (
     Refused(
         path="endpoint.capacity.max",
         clouds=_LOCAL,
-        lacks="no scaling",
-        instead="remove it, and set `min` to the number of processes",
+        lacks="at most 64 servers behind one port",
+        instead="set it to 64 or less",
+        when=lambda value: str(value).isdecimal() and int(str(value)) > 64,
     ),
     Refused(
         path="endpoint.capacity.min",

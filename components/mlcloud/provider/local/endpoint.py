@@ -37,6 +37,7 @@ from mlcloud.provider.local.endpoint_rollout import Plan, roll_out
 from mlcloud.provider.local.files import path_of
 from mlcloud.provider.local.model_version import VERSION_LENGTH
 from mlcloud.provider.local.models import verify_model
+from mlcloud.provider.local.scaling import DEFAULT_TARGET, SCALE_IN_AFTER_S
 from mlcloud.provider.local.serving import HOST, KIND, Deployment, EndpointFolder, EndpointState
 from mlcloud.provider.resource import Context, Resource
 from mlcloud.provider.rollout import two_ways
@@ -49,6 +50,10 @@ _RESERVED: Final = re.compile(r"MLCLOUD_(MODEL_(URI|SHA256|NAME|VERSION)|(LISTEN
 
 def _replicas(value: int) -> str | None:
     return None if 1 <= value <= 64 else f"{value} is not from 1 to 64."
+
+
+def _target(value: float) -> str | None:
+    return None if 0 < value <= 1000 else f"{value:g} is not above 0 and at most 1000."
 
 
 def _environment(value: Mapping[str, str]) -> str | None:
@@ -73,7 +78,11 @@ class EndpointInputs:
         model_sha256: the model's SHA-256, which the server checks before it opens anything.
         model_version: label of the version. Default: the first 12 characters of the SHA-256.
         port: TCP port on 127.0.0.1. Default: a free one, chosen once and kept.
-        replicas: server processes, 1 to 64, which share the port. Default 1.
+        replicas: server processes, 1 to 64, which share the port; with `maxReplicas` the fewest. Default 1.
+        max_replicas: most server processes, `replicas` to 64. Default: as many as `replicas`, no scaling.
+        target_in_flight: requests that each server is to answer at once, on average: where they answer
+            more, there will be more of them, up to the most. Default 0.7: it is busy 70 % of its time.
+        scale_in_after_s: seconds that a server must not have been needed before it goes. Default 60.
         start_timeout_s: seconds until every server must be ready. Default 60.
         drain_timeout_s: seconds that an old server may take for requests in flight. Default 30.
         environment: further variables of the server.
@@ -93,6 +102,9 @@ class EndpointInputs:
     model_version: str | None = field(default=None, metadata=options(check=checks.label))
     port: int | None = field(default=None, metadata=options(check=checks.port))
     replicas: int = field(default=1, metadata=options(check=_replicas))
+    max_replicas: int | None = field(default=None, metadata=options(check=_replicas))
+    target_in_flight: float = field(default=DEFAULT_TARGET, metadata=options(check=_target))
+    scale_in_after_s: float = field(default=SCALE_IN_AFTER_S, metadata=options(check=checks.seconds))
     start_timeout_s: float = field(default=60.0, metadata=options(check=checks.seconds))
     drain_timeout_s: float = field(default=30.0, metadata=options(check=checks.seconds))
     environment: dict[str, str] = field(default_factory=dict[str, str], metadata=options(check=_environment))
@@ -114,11 +126,12 @@ class EndpointOutputs:
         model_uri: the served model's URI.
         model_sha256: the served model's SHA-256.
         model_version: label of the served version.
-        replicas: server processes.
+        replicas: server processes; the fewest where there is a most.
         status: `serving`.
         directory: the folder of the endpoint's state.
         logs: the folder of the servers' logs.
         drain_timeout_s: seconds that a server may take for requests in flight when the endpoint ends.
+        max_replicas: most server processes, where the load says how many there are.
     """
 
     name: str
@@ -132,6 +145,7 @@ class EndpointOutputs:
     directory: str
     logs: str = field(metadata=options(derived_from=("directory",)))
     drain_timeout_s: float
+    max_replicas: int | None = None
 
 
 class Endpoint(
@@ -141,10 +155,13 @@ class Endpoint(
 
     @override
     def check(self, old: EndpointInputs | None, new: EndpointInputs) -> Sequence[Problem]:
-        """There is one way to move traffic."""
+        """There is one way to move traffic, and the most is no less than the fewest."""
         del old
-        problem = two_ways(new.canary_percent, new.linear_step_percent)
-        return [] if problem is None else [problem]
+        problems = [two_ways(new.canary_percent, new.linear_step_percent)]
+        if new.max_replicas is not None and new.max_replicas < new.replicas:
+            reason = f"{new.max_replicas} is less than `replicas`, {new.replicas}."
+            problems.append(Problem(path="maxReplicas", reason=reason))
+        return [problem for problem in problems if problem is not None]
 
     @override
     def preview(self, new: EndpointInputs, old: EndpointOutputs | None) -> Mapping[str, object]:
@@ -161,7 +178,8 @@ class Endpoint(
             return ["status"]
         if (state.version, state.sha256) != (outputs.model_version, outputs.model_sha256):
             return ["model_version"]
-        return [] if state.replicas == outputs.replicas else ["replicas"]
+        most = outputs.replicas if outputs.max_replicas is None else outputs.max_replicas
+        return [] if outputs.replicas <= state.replicas <= most else ["replicas"]
 
     @override
     def create(self, context: Context, new: EndpointInputs) -> tuple[str, EndpointOutputs]:
@@ -298,6 +316,7 @@ def _outputs(new: EndpointInputs, port: int) -> EndpointOutputs:
         directory=new.directory,
         logs=str(EndpointFolder(path=Path(new.directory)).logs),
         drain_timeout_s=new.drain_timeout_s,
+        max_replicas=new.max_replicas,
     )
 
 
@@ -326,6 +345,10 @@ def _deployment(new: EndpointInputs, old_port: int) -> Deployment:
         port=new.port if new.port is not None else old_port,
         any_port=new.port is None,
         replicas=new.replicas,
+        least=new.replicas,
+        most=new.replicas if new.max_replicas is None else new.max_replicas,
+        target_in_flight=new.target_in_flight,
+        scale_in_after_s=new.scale_in_after_s,
         start_timeout_s=new.start_timeout_s,
         drain_timeout_s=new.drain_timeout_s,
         smoke=_smoke(manifest),

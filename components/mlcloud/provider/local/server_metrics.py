@@ -16,6 +16,7 @@ _NAMES: Final = frozenset(
         "mlcloud_requests_capacity",
         "mlcloud_requests_total",
         "mlcloud_request_duration_seconds_bucket",
+        "mlcloud_request_duration_seconds_sum",
     }
 )
 
@@ -30,6 +31,7 @@ class ServerMetrics:
         client_errors: of these, those answered with 400 to 499.
         server_errors: of these, those answered with 500 or above.
         latency: how many of them took how long: a bucket's upper bound in seconds, and what fell into it.
+        busy_s: seconds that they took together.
         in_flight: requests that are being answered; the look itself is none.
         capacity: requests that it takes at once; None where it does not say.
     """
@@ -39,6 +41,7 @@ class ServerMetrics:
     client_errors: int
     server_errors: int
     latency: Mapping[float, int]
+    busy_s: float
     in_flight: int
     capacity: int | None
 
@@ -48,6 +51,7 @@ class ServerMetrics:
         gauges: dict[str, float] = {}
         statuses: Counter[int] = Counter()
         buckets: dict[str, dict[float, float]] = {}
+        busy_s = 0.0
         for name, labels, number in _SAMPLE.findall(text):
             if name not in _NAMES:
                 continue
@@ -60,6 +64,8 @@ class ServerMetrics:
                 elif name == "mlcloud_request_duration_seconds_bucket":
                     if not _is_probe(route):
                         buckets.setdefault(route, {})[float(found["le"])] = value
+                elif name == "mlcloud_request_duration_seconds_sum":
+                    busy_s += 0 if _is_probe(route) else value
                 else:
                     gauges[name] = value
             except (KeyError, ValueError, OverflowError):
@@ -73,6 +79,7 @@ class ServerMetrics:
             client_errors=sum(count for status, count in statuses.items() if 400 <= status < 500),
             server_errors=sum(count for status, count in statuses.items() if status >= 500),
             latency=_parted(buckets),
+            busy_s=busy_s,
             # The server counts the request that asks for this.
             in_flight=max(0, int(gauges.get("mlcloud_requests_in_flight", 0)) - 1),
             capacity=None if capacity is None else int(capacity),
@@ -95,6 +102,7 @@ class ServerMetrics:
             client_errors=max(0, self.client_errors - before.client_errors),
             server_errors=max(0, self.server_errors - before.server_errors),
             latency=latency if any(latency.values()) else {},
+            busy_s=max(0.0, self.busy_s - before.busy_s),
             in_flight=self.in_flight,
             capacity=self.capacity,
         )

@@ -9,6 +9,7 @@ from typing import Any, Final, cast
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.local.files import read_json, sweep, write_json
 from mlcloud.provider.local.processes import ProcessRef
+from mlcloud.provider.local.scaling import Scaling
 
 KIND: Final = "endpoint"
 HOST: Final = "127.0.0.1"
@@ -27,7 +28,11 @@ class Deployment:
         sha256: the model's SHA-256.
         port: TCP port on the loopback interface; 0 chooses a free one.
         any_port: nobody asked for this port, so that another will do where it is taken.
-        replicas: server processes, which share the port.
+        replicas: server processes, which share the port, to begin with.
+        least: fewest of them, as the load goes.
+        most: most of them.
+        target_in_flight: requests that each is to answer at once, on average.
+        scale_in_after_s: seconds that one must not have been needed before it goes.
         start_timeout_s: seconds until every server must be ready.
         drain_timeout_s: seconds that an old server may take for requests in flight.
         smoke: `instance` and expected `prediction`; None where the model brings none.
@@ -41,9 +46,23 @@ class Deployment:
     port: int
     any_port: bool
     replicas: int
+    least: int
+    most: int
+    target_in_flight: float
+    scale_in_after_s: float
     start_timeout_s: float
     drain_timeout_s: float
     smoke: dict[str, Any] | None
+
+    @property
+    def scaling(self) -> Scaling:
+        """Between which numbers its servers come and go."""
+        return Scaling(
+            least=self.least,
+            most=self.most,
+            target=self.target_in_flight,
+            scale_in_after_s=self.scale_in_after_s,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.local.claims import is_claimed, remove_claimed, remove_empty_folders
+from mlcloud.provider.local.load import LoadWatch
 from mlcloud.provider.local.log_lines import cap
 from mlcloud.provider.local.processes import ProcessRef
 from mlcloud.provider.local.serving import (
@@ -48,10 +49,12 @@ class Supervisor:
         self._saved = False
         # Whoever started this process has taken note that the endpoint serves.
         self._confirmed = False
-        self._wakeup, wakeup_writer = os.pipe()
+        self._load: LoadWatch | None = None
+        self._too_many = 0
+        self._wakeup, self._waker = os.pipe()
         os.set_blocking(self._wakeup, False)
-        os.set_blocking(wakeup_writer, False)
-        signal.set_wakeup_fd(wakeup_writer, warn_on_full_buffer=False)
+        os.set_blocking(self._waker, False)
+        signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for number in (signal.SIGHUP, signal.SIGCHLD):
             signal.signal(number, _nothing)
         signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -117,6 +120,7 @@ class Supervisor:
         if self._versions.look_after():
             self._save()
         self._look_at_candidate()
+        self._scale()
         with contextlib.suppress(OSError):  # a full disk is no reason to end
             cap(self._folder.supervisor_log)
             for generation in self._versions.living():
@@ -133,6 +137,39 @@ class Supervisor:
             self._versions.take_back(candidate.crashed)
         elif asker is None or not asker.is_alive():
             self._versions.take_back("nobody waits for it any more")
+
+    def _scale(self) -> None:
+        """Have as many servers as the load wants, where more than one number is allowed."""
+        current = self._versions.current
+        scaling = None if current is None or self._ending else current.deployment.scaling
+        if self._load is not None and (scaling is None or scaling != self._load.scaling):
+            self._load.end()
+            self._load = None
+        if current is None or scaling is None or scaling.least == scaling.most:
+            return
+        if self._load is None:
+            self._load = LoadWatch(
+                scaling, current.deployment.replicas, ports=self._private_ports, changed=self._wake
+            )
+        wanted = self._load.servers
+        if wanted in (current.deployment.replicas, self._too_many):
+            return
+        try:
+            self._versions.scale(wanted)
+            self._too_many = 0
+        except ResourceError as error:
+            # Told once: the load asks again at each look.
+            self._too_many = wanted
+            self._say(f"{wanted} servers are wanted: {error}")
+
+    def _private_ports(self) -> dict[str, int]:
+        current = self._versions.current
+        servers = [] if current is None else current.servers()
+        return {str(server.ref): server.private_port for server in servers if server.ready}
+
+    def _wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._waker, b"\0")
 
     def _look_at_folder(self) -> None:
         """End where nobody could ever end this: the folder is gone, or the state never learned of it."""

@@ -8,12 +8,23 @@ from typing import Any, Final
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.local import memory
 from mlcloud.provider.local.generations import Generation, ended
+from mlcloud.provider.local.scaling import within
 from mlcloud.provider.local.server_process import ServerProcess, open_listener
 from mlcloud.provider.local.serving import Deployment, EndpointFolder
 from mlcloud.provider.local.traffic import Traffic
 from mlcloud.provider.rollout import ALL
 
 _KEPT_LOGS: Final = 3
+# What may change while the servers go on.
+_NUMBERS: Final = (
+    "replicas",
+    "least",
+    "most",
+    "target_in_flight",
+    "scale_in_after_s",
+    "start_timeout_s",
+    "drain_timeout_s",
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +82,10 @@ class Versions:
         """Start a generation and ask it in private; the first one serves, a later one is a candidate."""
         if self.candidate is not None:
             self.take_back("another update took its place")
+        if self.current is not None:
+            # The load has chosen the number, and goes on to: an update does not begin with the fewest.
+            servers = within(self.current.deployment.replicas, deployment.scaling)
+            deployment = replace(deployment, replicas=servers)
         if self.current is not None and _differs_in_number(self.current.deployment, deployment):
             self._resize(self.current, deployment)
             return
@@ -162,6 +177,23 @@ class Versions:
         running = [] if self.current is None else self.current.servers()
         known = [size for size in (server.memory_bytes() for server in running) if size is not None]
         memory.check(max(0, more), known, memory.available_bytes())
+
+    def scale(self, servers: int) -> None:
+        """Have so many servers of what serves, as its load wants; new ones take part once they are ready.
+
+        Raises:
+            ResourceError: there is too little memory for more.
+        """
+        current = self.current
+        if current is None or self.candidate is not None:
+            return
+        self._check_memory(servers - len(current.replicas))
+        leaving = current.resize(servers)
+        if leaving is not None:
+            self._traffic.settle()
+            self._retire(leaving)
+        self._loop.say(f"version {current.deployment.version}: {servers} servers, as the load wants")
+        self._loop.save()
 
     def move(self, percent: int) -> None:
         """Give the candidate a share of the traffic, in percent."""
@@ -258,7 +290,7 @@ def _differs_in_number(old: Deployment, new: Deployment) -> bool:
 
 
 def _numbers(deployment: Deployment) -> dict[str, Any]:
-    return {name: getattr(deployment, name) for name in ("replicas", "start_timeout_s", "drain_timeout_s")}
+    return {name: getattr(deployment, name) for name in _NUMBERS}
 
 
 def _last_generation(folder: EndpointFolder) -> int:
