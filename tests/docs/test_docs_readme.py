@@ -58,7 +58,7 @@ def test_the_two_lines_for_ones_own_csv_are_a_whole_config(tmp_path: Path) -> No
     config = {key.removeprefix("mlcloud:"): value for key, value in yaml.safe_load(text).items()}
     rows = "\n".join(f"{age},{'yes' if age > 40 else 'no'}" for age in range(20, 60))
     project = StackProject.make(tmp_path / "project", config, f"age,bought\n{rows}\n")
-    assert "7 created" in project.done("preview", STACK)
+    assert "8 created" in project.done("preview", STACK)
 
 
 def test_the_two_exports_are_those_that_the_command_prints(tmp_path: Path) -> None:

@@ -60,7 +60,7 @@ def listener(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[tuple[i
 @pytest.mark.parametrize("listener", ["elsewhere"], indirect=True)
 def test_a_taken_port_is_missing_with_who_has_it(listener: tuple[int, int], tmp_path: Path) -> None:
     number, process = listener
-    check = port("dev", number, Path("Pulumi.dev.yaml"), tmp_path / ".state")
+    check = port("dev", "endpoint.port", number, Path("Pulumi.dev.yaml"), tmp_path / ".state")
     assert check.state == "missing"
     assert f"process {process}" in check.found
     assert "`endpoint.port` in Pulumi.dev.yaml" in check.fix
@@ -69,7 +69,7 @@ def test_a_taken_port_is_missing_with_who_has_it(listener: tuple[int, int], tmp_
 @pytest.mark.parametrize("listener", [".state/local/endpoint"], indirect=True)
 def test_a_port_of_the_projects_own_endpoint_is_ok(listener: tuple[int, int], tmp_path: Path) -> None:
     number, process = listener
-    check = port("dev", number, Path("Pulumi.dev.yaml"), tmp_path / ".state")
+    check = port("dev", "endpoint.port", number, Path("Pulumi.dev.yaml"), tmp_path / ".state")
     assert (check.state, f"process {process}" in check.found) == ("ok", True)
 
 
@@ -78,5 +78,5 @@ def test_a_free_port_is_ok(tmp_path: Path) -> None:
     with socket.socket() as held:
         held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         held.bind(("127.0.0.1", 0))
-        check = port("dev", held.getsockname()[1], Path("Pulumi.dev.yaml"), tmp_path)
+        check = port("dev", "endpoint.port", held.getsockname()[1], Path("Pulumi.dev.yaml"), tmp_path)
     assert (check.state, check.found) == ("ok", "free for dev")

@@ -212,6 +212,22 @@ def test_a_deleted_monitor_leaves_nothing(plugin: Plugin, place: MonitorPlace) -
     monitor.delete()
 
 
+def test_a_monitor_whose_creation_was_cut_off_is_ended_by_its_resource_and_by_no_other(
+    plugin: Plugin, place: MonitorPlace
+) -> None:
+    monitor, stranger = plugin.resource(MONITOR), plugin.resource(MONITOR, "two")
+    monitor.create(place.inputs(SLOW))
+    process = place.process()
+    stranger.inputs = monitor.inputs
+    stranger.delete()
+    assert process.is_running()
+    lost = plugin.resource(MONITOR)
+    lost.inputs = monitor.inputs
+    lost.delete()
+    wait_for_end(process)
+    assert list(place.root.iterdir()) == []
+
+
 def test_a_monitor_of_another_resource_is_never_touched(plugin: Plugin, place: MonitorPlace) -> None:
     first = plugin.resource(MONITOR, "first")
     first.create(place.inputs(SLOW))

@@ -171,3 +171,14 @@ def test_saturation_is_an_average_and_needs_to_know_the_capacity() -> None:
     assert measure(points) == 50
     assert measure([Point(at=1, in_flight=3)]) is None
     assert measure([]) is None
+
+
+def test_servers_that_answer_one_request_at_a_time_are_full_when_they_do_nothing_else() -> None:
+    measure = MEASURES["saturation_percent"].of
+    assert measure is not None
+    idle = {"in_flight": 0, "capacity": 64, "servers": 2}
+    points = [Point(at=at, busy_s=busy_s, **idle) for at, busy_s in ((0, 9.0), (1, 1.5), (2, 0.5))]
+    assert measure(points) == 50
+    lumps = [Point(at=0, **idle), Point(at=1, busy_s=30.0, **idle)]
+    assert measure(lumps) == 100
+    assert measure([Point(at=1, busy_s=1.0, servers=2)]) is None

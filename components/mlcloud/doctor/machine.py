@@ -56,12 +56,13 @@ def memory(free: Callable[[], int] = _free_memory) -> Check:
     return Check(name="memory", state="ok", found=told)
 
 
-def port(stack: str, number: int, stack_file: Path, home: Path) -> Check:
+def port(stack: str, key: str, number: int, stack_file: Path, home: Path) -> Check:
     """Look whether a port that a stack file asks for is free, or is the stack's own already.
 
     Args:
         stack: The stack.
-        number: Its `endpoint.port`.
+        key: The key that asks, such as `endpoint.port`.
+        number: What it asks for.
         stack_file: Where it stands.
         home: The state folder: whatever runs below it is of the project's stacks.
     """
@@ -70,11 +71,9 @@ def port(stack: str, number: int, stack_file: Path, home: Path) -> Check:
         return Check(name=name, state="ok", found=f"free for {stack}")
     holder = _listener(number)
     if holder is not None and any(str(home) in word for word in _words(holder)):
-        return Check(
-            name=name, state="ok", found=f"in use by the project's own endpoint, process {holder.pid}"
-        )
+        return Check(name=name, state="ok", found=f"in use by the project's own process {holder.pid}")
     taken = "taken" if holder is None else f"taken by process {holder.pid} ({_name(holder)})"
-    fix = f"choose another `endpoint.port` in {stack_file}, or leave it out: a free one is chosen and kept"
+    fix = f"choose another `{key}` in {stack_file}, or leave it out: a free one is chosen and kept"
     return Check(name=name, state="missing", found=f"{taken}; {stack} asks for it", fix=fix)
 
 

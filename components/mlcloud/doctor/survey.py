@@ -28,13 +28,13 @@ class StackNeeds:
         stack: The stack.
         cloud: Where it lives.
         builds_image: Whether its image is built here.
-        port: The port that its endpoint asks for, if it asks for one.
+        ports: The ports that it asks for, by the key that asks.
     """
 
     stack: str
     cloud: str
     builds_image: bool
-    port: int | None
+    ports: Mapping[str, int]
 
 
 def survey(
@@ -70,7 +70,7 @@ def survey(
     home = home_directory(project.root if project is not None else Path.cwd(), environ)
     sections = [Section(title="all stacks", needed=True, checks=[python(), packages(), disk(home)])]
     if stack is None or not clouds:
-        ports = [_port(project, home, needs) for needs in local if project is not None and needs.port]
+        ports = [check for needs in local for check in _ports(project, home, needs)]
         sections.append(Section(title="local", needed=True, checks=[memory(), *ports, *unread]))
     if clouds:
         checks = [pulumi(environ), plugin(), *docker(environ, builds=builds_image)]
@@ -101,13 +101,15 @@ def _local_stacks(project: Project | None) -> tuple[list[StackNeeds], list[Check
 
 def _needs(project: Project, stack: str) -> StackNeeds:
     values = project.config(stack, Passphrase(home=home_directory(project.root))).values
-    endpoint = _map(values.get(f"{_NAMESPACE}:endpoint", ""))
-    wished = endpoint.get("port")
+    wished = {
+        f"{section}.port": _map(values.get(f"{_NAMESPACE}:{section}", "")).get("port")
+        for section in ("endpoint", "monitoring")
+    }
     return StackNeeds(
         stack=stack,
         cloud=values.get(f"{_NAMESPACE}:cloud") or "local",
         builds_image=(values.get(f"{_NAMESPACE}:image") or "build") == "build",
-        port=wished if type(wished) is int else None,
+        ports={key: number for key, number in wished.items() if type(number) is int},
     )
 
 
@@ -119,6 +121,8 @@ def _map(text: str) -> dict[str, Any]:
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
-def _port(project: Project | None, home: Path, needs: StackNeeds) -> Check:
-    assert project is not None and needs.port is not None  # noqa: S101 - the caller looked
-    return port(needs.stack, needs.port, project.stack_file(needs.stack), home)
+def _ports(project: Project | None, home: Path, needs: StackNeeds) -> list[Check]:
+    if project is None:
+        return []
+    file = project.stack_file(needs.stack)
+    return [port(needs.stack, key, number, file, home) for key, number in needs.ports.items()]

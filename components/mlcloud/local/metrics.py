@@ -46,7 +46,7 @@ LATENCY_P50: Final = Metric(name="latency_p50_ms", of=(_DURATIONS,), statistic="
 LATENCY_P99: Final = Metric(name="latency_p99_ms", of=(_DURATIONS,), statistic="p99")
 SATURATION: Final = Metric(
     name="saturation_percent",
-    of=("mlcloud_requests_in_flight", "mlcloud_requests_capacity"),
+    of=("mlcloud_requests_in_flight", "mlcloud_requests_capacity", _DURATIONS),
     statistic="mean",
 )
 QUIET: Final = Metric(name="quiet_hours", of=(_REQUESTS,), statistic="age")

@@ -32,7 +32,7 @@ class InstanceWatch:
         latency_p99_ms: 1 % of the requests may take longer. Default 1000.
         latency_p50_ms: Half of the requests may take so long. Default 500.
         client_error_percent: Share of requests that the server refuses. Default 20.
-        saturation_percent: Share of the requests that the servers take at once. Default 80.
+        saturation_percent: Share of the servers' time, or of the requests that they take at once. Default 80.
         quiet_hours: An alarm after so many hours without a request, 1 to 23. Default: not watched.
     """
 
@@ -93,8 +93,8 @@ class InstanceWatch:
             ),
             Alarm(
                 part="saturation",
-                description=f"More than {self.saturation_percent:g} % of the requests that the servers take "
-                "at once are in flight: the next ones are refused. Add servers (`endpoint.capacity.min`).",
+                description=f"The servers are more than {self.saturation_percent:g} % full: requests wait, "
+                "and more of them are refused. Let there be more servers (`endpoint.capacity.max`).",
                 metric=SATURATION,
                 threshold=self.saturation_percent,
             ),

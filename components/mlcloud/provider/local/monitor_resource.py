@@ -18,6 +18,7 @@ from mlcloud.provider.local.claims import (
     claim_of,
     has_passed_on,
     is_claimed,
+    own_claim,
     remove_claimed,
     remove_empty_folders,
     take,
@@ -160,6 +161,14 @@ class Monitor(
         if not is_claimed(folder.path, KIND):
             take(folder.path, Claim.of(KIND, context.urn, identifier))
         return _outputs(new, start(context, folder, watched).port)
+
+    @override
+    def abandon(self, context: Context, inputs: MonitorInputs) -> None:
+        """End it and remove the folder where that carries this monitor's mark."""
+        folder = MonitorFolder(path=Path(inputs.directory))
+        if own_claim(folder.path / MARK, KIND, context.urn) is not None:
+            _remove(folder)
+        remove_empty_folders(folder.path.parent)
 
     @override
     def delete(self, context: Context, identifier: str, outputs: MonitorOutputs) -> None:

@@ -24,6 +24,8 @@ class Point:
         client_errors: of these, those answered with 400 to 499.
         server_errors: of these, those answered with 500 or above.
         latency: seconds as upper bounds of buckets, and what fell into each.
+        busy_s: seconds that the answered requests took together.
+        servers: servers that tell what they work on.
         in_flight: requests that are being answered; None where no server tells.
         capacity: requests that the servers take at once; None where one does not say.
     """
@@ -33,6 +35,8 @@ class Point:
     client_errors: int = 0
     server_errors: int = 0
     latency: Mapping[float, int] = field(default_factory=dict[float, int])
+    busy_s: float = 0.0
+    servers: int = 0
     in_flight: int | None = None
     capacity: int | None = None
 
@@ -99,6 +103,8 @@ class Servers:
             client_errors=sum(metrics.client_errors for metrics in counted),
             server_errors=sum(metrics.server_errors for metrics in counted),
             latency=merged(metrics.latency for metrics in counted),
+            busy_s=sum(metrics.busy_s for metrics in counted),
+            servers=len(latest),
             in_flight=sum(metrics.in_flight for metrics in latest) if latest else None,
             capacity=sum(capacities) if latest and len(capacities) == len(latest) else None,
         )
@@ -178,13 +184,32 @@ def _latency_ms(share: float) -> Callable[[Sequence[Point]], float | None]:
 
 
 def _saturation_percent(points: Sequence[Point]) -> float | None:
-    """How full the servers were on average: a moment's crowd waits for no more than a moment."""
+    """How full the servers were on average: a moment's crowd waits for no more than a moment.
+
+    A server that answers one request at a time never shows a second one; it is full when it does only that.
+    """
+    found = [share for share in (_taken_percent(points), _busy_percent(points)) if share is not None]
+    return max(found, default=None)
+
+
+def _taken_percent(points: Sequence[Point]) -> float | None:
+    """Of the requests that the servers take at once, how many there were."""
     shares = [
         100 * point.in_flight / point.capacity
         for point in points
         if point.in_flight is not None and point.capacity
     ]
     return sum(shares) / len(shares) if shares else None
+
+
+def _busy_percent(points: Sequence[Point]) -> float | None:
+    """Of the servers' time, how much went into requests: at most all of it."""
+    later = points[1:]
+    went_by_s = points[-1].at - points[0].at if later else 0.0
+    servers = sum(point.servers for point in later) / len(later) if later else 0.0
+    if went_by_s <= 0 or not servers:
+        return None
+    return min(100.0, 100 * sum(point.busy_s for point in later) / (went_by_s * servers))
 
 
 MEASURES: Final[Mapping[str, Measure]] = {
