@@ -21,51 +21,50 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from mlcloud_trainer.serving.metrics import Metrics
+
 MODEL_FOLDER = Path(urlsplit(os.environ["MLCLOUD_MODEL_URI"]).path)
 MODEL = json.loads((MODEL_FOLDER / "model.skops").read_text())
 STARTED = time.monotonic()
 LATE_S = 10
 SHORT_S = 0.3
+SLOW_S = 0.4
+# How a server behaves that was well until it had requests of users.
+WITH_TRAFFIC = {"ill": "hang", "slows": "slow", "breaks": "fails"}
 VERSION = os.environ["MLCLOUD_MODEL_VERSION"]
 
 
-class Load:
-    """What the server works on, told as the real one tells it."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.answering = self.answered = 0
-        self.busy_s = 0.0
-
-    @contextlib.contextmanager
-    def request(self) -> Iterator[None]:
-        began = time.monotonic()
-        with self.lock:
-            self.answering += 1
-        try:
-            yield
-        finally:
-            with self.lock:
-                self.answering -= 1
-                self.answered += 1
-                self.busy_s += time.monotonic() - began
-
-    def text(self) -> bytes:
-        route = 'route="/invocations"'
-        return (
-            f"mlcloud_ready 1\nmlcloud_requests_in_flight {self.answering + 1}\n"
-            f'mlcloud_requests_total{{{route},status="200"}} {self.answered}\n'
-            f"mlcloud_request_duration_seconds_sum{{{route}}} {self.busy_s}\n"
-        ).encode()
+METRICS = Metrics()
+METRICS.ready = True
+COUNTING = threading.Lock()
 
 
-LOAD = Load()
+@contextlib.contextmanager
+def counted(status: int) -> Iterator[None]:
+    """A request, as the real server counts it; its metrics are made for one thread."""
+    began = time.monotonic()
+    with COUNTING:
+        METRICS.in_flight += 1
+    try:
+        yield
+    finally:
+        with COUNTING:
+            METRICS.in_flight -= 1
+            METRICS.observe("/invocations", status, time.monotonic() - began)
+
+
+def metrics() -> bytes:
+    with COUNTING:
+        METRICS.in_flight += 1
+        found = METRICS.render()
+        METRICS.in_flight -= 1
+    return found
 
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/metrics":
-            self.send(200, LOAD.text())
+            self.send(200, metrics())
             return
         late = MODEL["mode"] == "late" and time.monotonic() < STARTED + LATE_S
         self.answer(503 if MODEL["mode"] == "hang" or late else 200, {})
@@ -74,10 +73,11 @@ class Handler(BaseHTTPRequestHandler):
         request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if "begun" in request:
             Path(request["begun"]).touch()
-        with LOAD.request():
-            time.sleep(request.get("sleep_s", 0))
+        status = 500 if MODEL["mode"] == "fails" else 200
+        with counted(status):
+            time.sleep(SLOW_S if MODEL["mode"] == "slow" else request.get("sleep_s", 0))
         row = {"prediction": MODEL["prediction"], "probabilities": None}
-        self.answer(200, {"predictions": [row for _ in request["instances"]]})
+        self.answer(status, {"predictions": [row for _ in request["instances"]]})
         if MODEL["mode"] == "die" and request.get("kill"):
             os._exit(9)
 
@@ -112,8 +112,8 @@ class Server(ThreadingHTTPServer):
 def change_with_traffic() -> None:
     if MODEL["mode"] == "short":
         threading.Timer(SHORT_S, os._exit, [9]).start()
-    elif MODEL["mode"] == "ill":
-        MODEL["mode"] = "hang"
+    elif MODEL["mode"] in WITH_TRAFFIC:
+        MODEL["mode"] = WITH_TRAFFIC[MODEL["mode"]]
 
 
 class Public:
