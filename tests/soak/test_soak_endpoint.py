@@ -24,6 +24,7 @@ from support.open_loop import Figures, open_loop
 from support.processes import kill_all
 from support.provider_endpoints import ENDPOINT, EndpointPlace
 from support.provider_models import Model
+from support.provider_monitors import MONITOR, MonitorPlace
 from support.provider_plugin import Plugin
 from support.swaps import Swap, during, misplaced, swap
 from support.waiting import LIMIT_S, eventually
@@ -72,12 +73,16 @@ def test_no_request_is_lost_and_memory_stays_flat_through_swaps_and_kills(
         endpoint.create(inputs(place, trained, "v0"))["url"]
         for endpoint, place in zip(endpoints, places, strict=True)
     ]
+    watch = MonitorPlace(restless.root)
+    monitor = plugin.resource(MONITOR, "restless")
+    monitor.create(watch.inputs({"name": "server-errors", "metric": "server_error_percent", "threshold": 1.0}))
     body = {"instances": [json.loads((trained.folder / "manifest.json").read_text())["smoke"]["instance"]]}
     swaps: list[Swap] = []
     killed = 0
     processes = {
         "supervisor of the restless": restless.supervisor(),
         "supervisor of the steady": steady.supervisor(),
+        "monitor of the restless": watch.process(),
     }
     processes |= {f"server {number} of the steady": one for number, one in enumerate(steady.servers())}
     with (
