@@ -83,7 +83,7 @@ class _Move:
         if self.home is not None and share < ALL:
             traffic[self.home] = ALL - share
         endpoint = self._set(Split(traffic=traffic))
-        self.context.log(f"{share} % of the traffic go to {new.deployment}.", ephemeral=True)
+        self.context.log(f"{share} % of the traffic goes to {new.deployment}.", ephemeral=True)
         smoke_prediction.ask(self.context, self.clients, new, endpoint, self.smoke)
         wait_s = new.wait_s if share < ALL else max(new.wait_s, new.termination_wait_s)
         # Nothing can go back where nothing served before.

@@ -60,7 +60,7 @@ class _Rollout:
         if self.home is not None and share < ALL:
             traffic[self.home] = ALL - share
         endpoint = deployed.move(self.clients, new.endpoint, traffic)
-        self.context.log(f"{share} % of the traffic go to {new.name}-{self.wanted}.", ephemeral=True)
+        self.context.log(f"{share} % of the traffic goes to {new.name}-{self.wanted}.", ephemeral=True)
         smoke_prediction.ask(self.context, self.clients, new, endpoint, self.smoke)
         wait_s = new.wait_s if share < ALL else max(new.wait_s, new.termination_wait_s)
         # A trial is for the smoke prediction alone, and nothing can go back where nothing served before.

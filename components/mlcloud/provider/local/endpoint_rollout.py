@@ -137,7 +137,7 @@ def roll_out(
             return state
         for share in _possible(context, folder, deployment, plan):
             ask(context, folder, Move(request_id=_new_id(), percent=share), supervisor)
-            context.log(f"{share} % of the traffic go to version {version}.", ephemeral=True)
+            context.log(f"{share} % of the traffic goes to version {version}.", ephemeral=True)
             watch.go_on(known, plan.wait_s)
         return ask(context, folder, Settle(request_id=_new_id()), supervisor)
     except BaseException as error:
