@@ -87,6 +87,15 @@ def test_docker_without_buildx_is_a_warning(tmp_path: Path) -> None:
     assert states(found) == {"Docker": "ok", "buildx": "warning"}
 
 
+def test_docker_without_buildx_is_told_in_its_words_not_in_its_hint(
+    tmp_path: Path,
+) -> None:
+    words = "docker: unknown command: docker buildx\n\nRun 'docker --help' for more information"
+    buildx = f'echo "{words}" >&2; exit 1'
+    found = docker(path_with(tmp_path, docker=DOCKER.format(server=TOLD, buildx=buildx)))
+    assert found[-1].found == "docker: unknown command: docker buildx"
+
+
 def test_no_docker_is_missing_unless_the_image_is_named_by_its_digest(empty: dict[str, str]) -> None:
     assert states(docker(empty)) == {"Docker": "missing"}
     assert "mlcloud:image" in docker(empty)[0].fix

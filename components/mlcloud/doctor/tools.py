@@ -19,6 +19,8 @@ DOCKER_HOW: Final = "https://docs.docker.com/engine/install/"
 BUILDX_HOW: Final = "https://docs.docker.com/build/install-buildx/"
 
 _LIMIT_S: Final = 30.0
+# Docker ends what it says with where its help is.
+_HINTS: Final = ("Run 'docker ", "See 'docker ")
 
 
 def pulumi(environ: Mapping[str, str] = os.environ) -> Check:
@@ -86,5 +88,6 @@ def _ask(command: list[str], environ: Mapping[str, str]) -> tuple[str, str]:
         return "", error.strerror or str(error)
     if result.returncode:
         lines = (result.stderr or result.stdout).strip().splitlines()
-        return result.stdout, lines[-1] if lines else f"exit status {result.returncode}"
+        told = [line for line in lines if line and not line.startswith(_HINTS)]
+        return result.stdout, told[-1] if told else f"exit status {result.returncode}"
     return result.stdout, ""
