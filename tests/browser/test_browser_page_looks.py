@@ -65,6 +65,24 @@ def test_no_part_is_wider_than_the_window(window: Window, width: int, name: str)
     assert shown.page.evaluate(CUT) == []
 
 
+SPLIT = """() => [...document.querySelectorAll("#models :is(th[data-part], time, summary, a)")]
+  .filter((part) => {
+    const range = document.createRange();
+    range.selectNodeContents(part);
+    return new Set([...range.getClientRects()].map((line) => Math.round(line.top))).size > 1;
+  })
+  .map((part) => part.textContent)"""
+
+
+@pytest.mark.parametrize("width", [800, 1280])
+def test_a_models_hash_time_and_links_stay_whole_beside_its_metrics(window: Window, width: int) -> None:
+    metrics = ("accuracy", "f1", "log_loss", "precision", "recall", "roc_auc")
+    told = status() | {"versions": [version(OLD, weight=100.0, metrics=dict.fromkeys(metrics, 0.9646))]}
+    shown = window.show(told, viewport={"width": width, "height": 740})
+    expect(shown.row("models", OLD)).to_be_visible()
+    assert shown.page.evaluate(SPLIT) == []
+
+
 def test_what_a_thumb_shall_hit_is_large_enough(window: Window) -> None:
     shown = window.show(busy(), **PHONE)
     open_all(shown.page)
