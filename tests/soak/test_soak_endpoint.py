@@ -75,7 +75,9 @@ def test_no_request_is_lost_and_memory_stays_flat_through_swaps_and_kills(
     ]
     watch = MonitorPlace(restless.root)
     monitor = plugin.resource(MONITOR, "restless")
-    monitor.create(watch.inputs({"name": "server-errors", "metric": "server_error_percent", "threshold": 1.0}))
+    monitor.create(
+        watch.inputs({"name": "server-errors", "metric": "server_error_percent", "threshold": 1.0})
+    )
     body = {"instances": [json.loads((trained.folder / "manifest.json").read_text())["smoke"]["instance"]]}
     swaps: list[Swap] = []
     killed = 0
