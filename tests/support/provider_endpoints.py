@@ -62,14 +62,16 @@ class EndpointPlace:
         """The share of each version that has servers."""
         return {one["version"]: one["weight"] for one in self.state()["generations"]}
 
-    def write_alarms(self, version: str, state: str, *, written: float | None = None) -> Path:
+    def write_alarms(
+        self, version: str, state: str, *, written: float | None = None, since: float = 1.0
+    ) -> Path:
         """The monitor's file, as far as a rollout reads it: one alarm, of one version."""
         alarm = {
             "name": "latency-p99",
             "unit": "ms",
             "threshold": 250,
             "state": "ok",
-            "versions": {version: {"state": state, "value": 812.5}},
+            "versions": {version: {"state": state, "value": 812.5, "since": since}},
         }
         path = self.root / "alarms.json"
         write_json(path, {"written": time.time() if written is None else written, "alarms": [alarm]})

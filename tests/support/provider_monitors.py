@@ -58,6 +58,7 @@ class Watching:
     silent: set[str] = field(default_factory=set)
     changes: list[Change] = field(default_factory=list)
     is_there: bool = True
+    deployed: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.watch.configure(self.rules)
@@ -73,6 +74,7 @@ class Watching:
                 label=label,
                 sha256=label * 8,
                 weight=100,
+                log=f"/logs/{self.deployed.get(label, 1):04d}-{label}.log",
                 servers=tuple(
                     Server(process=ProcessRef(pid=1, started=name), port=1, accepting=True, began=UNIX_S + 1)
                     for name, _ in servers

@@ -215,6 +215,25 @@ def test_a_bad_version_is_told_apart_from_a_good_one() -> None:
     assert watching.state("server-errors", "new") == "alarm"
 
 
+def test_a_version_that_is_deployed_again_is_judged_anew_and_by_its_own_requests() -> None:
+    """An alarm of the earlier deployment says nothing of this one, and does not hide that it is bad, too."""
+    watching = Watching(rules())
+    pass_time(watching, watching.server(), answered(500, count=10), PERIOD_AND_HOLD_S)
+    before = watching.alarm("server-errors")["versions"]["v1"]
+    assert before["state"] == "alarm"
+
+    watching.servers.clear()
+    watching.deployed["v1"] = 2
+    metrics = watching.server("v1", "b")
+    watching.step()
+    assert watching.state("server-errors", "v1") == "no-data"
+    pass_time(watching, metrics, answered(500, count=10), 20)
+    again = watching.alarm("server-errors")["versions"]["v1"]
+    assert again["state"] == "alarm"
+    assert again["since"] > before["since"]
+    assert watching.watch.versions["v1"].requests == 10 * (PERIOD_AND_HOLD_S + 20)
+
+
 def test_servers_that_restart_again_and_again_open_no_alarm() -> None:
     watching = Watching(rules())
     for number in range(100):

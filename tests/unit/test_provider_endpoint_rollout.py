@@ -184,6 +184,21 @@ def test_an_alarm_that_was_on_before_stops_nothing(plugin: Plugin, place: Endpoi
     assert predicted(endpoint.update(changed)) == "same"
 
 
+def test_an_alarm_of_an_earlier_try_does_not_hide_that_the_next_one_is_bad(
+    plugin: Plugin, place: EndpointPlace
+) -> None:
+    endpoint, old, new = plugin.resource(ENDPOINT), place.model("old"), place.model("new")
+    endpoint.create(place.inputs(old))
+    alarms = place.write_alarms(new.version, "alarm", since=100.0)
+    inputs = place.inputs(new, canaryPercent=10.0, waitS=FOR_EVER_S, alarms=str(alarms))
+    thread, errors = in_background(lambda: endpoint.update(inputs))
+    eventually(lambda: place.weights() == {old.version: 90, new.version: 10})
+    place.write_alarms(new.version, "alarm", since=200.0)
+    thread.join(timeout=LIMIT_S)
+    assert f"Version {new.version} was taken back: the alert latency-p99" in errors[0]
+    eventually(lambda: place.weights() == {old.version: 100})
+
+
 @pytest.mark.parametrize("way", [{}, {"canaryPercent": 50.0}])
 @pytest.mark.parametrize(
     ("mode", "reason"),

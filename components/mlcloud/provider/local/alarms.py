@@ -129,7 +129,8 @@ def described(rule: Rule, condition: Condition, versions: Mapping[str, Condition
         "since": condition.since,
         "description": rule.description,
         "versions": {
-            label: {"state": one.state, "value": _rounded(one.value)} for label, one in versions.items()
+            label: {"state": one.state, "value": _rounded(one.value), "since": one.since}
+            for label, one in versions.items()
         },
     }
 

@@ -91,7 +91,10 @@ class _Watch:
         return next((failure for failure in failures if failure is not None), None)
 
     def alarms(self) -> dict[str, str]:
-        """The alarms of this version; a warning, once, where nobody watches it."""
+        """The alarms of this version; a warning, once, where nobody watches it.
+
+        Each deployment of a version is judged anew: an alarm of an earlier one has begun at another time.
+        """
         if self._alarms is None:
             return {}
         content = read_json(self._alarms) or {}
@@ -109,7 +112,7 @@ class _Watch:
         for alarm in cast(list[Mapping[str, Any]], content.get("alarms", [])):
             here: Mapping[str, Any] = alarm.get("versions", {}).get(self._deployment.version, {})
             if here.get("state") == "alarm":
-                found[str(alarm["name"])] = f"{alarm['name']} ({_value(alarm, here)})"
+                found[f"{alarm['name']}@{here.get('since')}"] = f"{alarm['name']} ({_value(alarm, here)})"
         return found
 
 

@@ -45,12 +45,14 @@ class Generation:
         label: label of the version.
         sha256: the model's SHA-256.
         weight: its share of the traffic, in percent.
+        log: what its servers write, which names the deployment: the same label may be deployed again.
         servers: its servers.
     """
 
     label: str
     sha256: str
     weight: float
+    log: str
     servers: tuple[Server, ...]
 
 
@@ -100,6 +102,7 @@ def _generation(content: Mapping[str, Any]) -> Generation:
         label=str(content["version"]),
         sha256=str(content["sha256"]),
         weight=float(content["weight"]),
+        log=str(content["log"]),
         servers=tuple(
             Server(
                 process=ProcessRef(**one["process"]),

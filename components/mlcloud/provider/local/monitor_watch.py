@@ -26,18 +26,25 @@ class Traffic:
         errors: of these, those that failed by the server's fault.
         busy: when the last request was answered, or watching began, in monotonic seconds.
         seen: when there were servers last, in monotonic seconds.
+        deployment: of a version, which deployment of it the series is about; there may be several.
     """
 
     began: float
     busy: float
     seen: float
+    deployment: str = ""
     series: Series = field(default_factory=Series)
     requests: int = 0
     errors: int = 0
 
-    def add(self, point: Point) -> None:
-        """Take a point."""
-        self.series.add(point)
+    def add(self, point: Point, judged: Point | None = None) -> None:
+        """Take a point.
+
+        Args:
+            point: what was counted.
+            judged: what of it is judged; None: all of it.
+        """
+        self.series.add(point if judged is None else judged)
         self.requests += point.requests
         self.errors += point.server_errors
         self.seen = point.at
@@ -138,22 +145,34 @@ class Watch:
     def _count(
         self, endpoint: Endpoint, answers: Mapping[str, ServerMetrics], *, now: float, wall: float
     ) -> None:
-        names: dict[str, list[str]] = {}
+        # By label, and by deployment in it, the oldest first.
+        names: dict[str, dict[str, list[str]]] = {}
         for generation in endpoint.generations:
-            mine = names.setdefault(generation.label, [])
+            mine = names.setdefault(generation.label, {}).setdefault(generation.log, [])
             for server in generation.servers:
                 mine.append(server.name)
                 if server.name in answers:
                     self._servers.look(server.name, server.began, answers[server.name], now)
-        every = [name for mine in names.values() for name in mine]
+        every = [name for deployments in names.values() for mine in deployments.values() for name in mine]
         if self.whole is None:
             busy = self._restored_quiet(now, wall)
             self.whole = Traffic(began=now, busy=busy, seen=now)
         self.whole.add(self._servers.point(every, now))
-        for label, mine in names.items():
-            version = self.versions.setdefault(label, Traffic(began=now, busy=now, seen=now))
-            version.add(self._servers.point(mine, now))
+        for label, deployments in names.items():
+            newest = next(reversed(deployments))
+            all_of_it = [name for mine in deployments.values() for name in mine]
+            self._version(label, newest, now).add(
+                self._servers.point(all_of_it, now), self._servers.point(deployments[newest], now)
+            )
         self._servers.counted(every)
+
+    def _version(self, label: str, deployment: str, now: float) -> Traffic:
+        """What was seen of a version; one that is deployed again is judged anew, by its own requests."""
+        version = self.versions.setdefault(label, Traffic(began=now, busy=now, seen=now))
+        if version.deployment != deployment:
+            version.deployment, version.series, version.busy = deployment, Series(), now
+            self._by_version.pop(label, None)
+        return version
 
     def _restored_quiet(self, now: float, wall: float) -> float:
         """When a request was answered last, as far as a monitor before this one knew."""
