@@ -112,6 +112,7 @@ def test_an_answer_in_chunks_is_put_together(
         b"HTTP/1.1 503 Busy\r\n\r\n" + TEXT,
         b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + TEXT,
         b"HTTP/1.1 200 OK\r\n\r\n{}",
+        b"HTTP/1.1 200 OK\r\n\r\nmlcloud_ready 1\nmlcloud_requests_in_flight inf\n",
         b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 3_000_000,
     ],
 )

@@ -54,7 +54,7 @@ class Scraper:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return ServerMetrics.of(await _get(port))
-        except (OSError, http.client.HTTPException, ValueError):
+        except (OSError, http.client.HTTPException, ValueError, OverflowError):
             return None
 
 
