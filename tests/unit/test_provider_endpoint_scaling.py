@@ -3,12 +3,18 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
+from mlcloud.provider.errors import ResourceError
+from mlcloud.provider.local.generations import Generation
 from mlcloud.provider.local.load import Meter
 from mlcloud.provider.local.server_metrics import ServerMetrics
+from mlcloud.provider.local.serving import Deployment, EndpointFolder
+from mlcloud.provider.local.versions import Loop, Versions
 from support.provider_endpoints import ENDPOINT, EndpointPlace, ask
 from support.provider_plugin import Plugin, running
 from support.waiting import eventually
@@ -110,6 +116,50 @@ def test_a_most_below_the_fewest_is_refused(place: EndpointPlace, plugin: Plugin
     assert plugin.resource(ENDPOINT).check(inputs) == {"targetInFlight": "0 is not above 0 and at most 1000."}
     del inputs["targetInFlight"]
     assert plugin.resource(ENDPOINT).check(inputs) == {"maxReplicas": "3 is less than `replicas`, 4."}
+
+
+class Serving:
+    """The servers of a generation, as far as their load is asked for."""
+
+    def __init__(self, *servers: SimpleNamespace) -> None:
+        self._servers = servers
+
+    def servers(self) -> list[SimpleNamespace]:
+        return list(self._servers)
+
+
+def test_the_load_of_a_version_that_is_tried_counts_for_it_will_carry_all(tmp_path: Path) -> None:
+    def server(port: int, *, ready: bool = True) -> SimpleNamespace:
+        return SimpleNamespace(ref=port, private_port=port, ready=ready)
+
+    versions = Versions(EndpointFolder(path=tmp_path), Loop(say=print, save=lambda: None, pause=lambda: None))
+    assert versions.private_ports() == {}
+    versions.current = cast(Any, Serving(server(1), server(2, ready=False)))
+    assert versions.private_ports() == {"1": 1}
+    versions.candidate = cast(Any, Serving(server(3)))
+    assert versions.private_ports() == {"1": 1, "3": 3}
+
+
+class Starting(Generation):
+    """A generation whose servers start, but for the last of those that are allowed."""
+
+    def __init__(self, deployment: Deployment, allowed: int, tmp_path: Path) -> None:
+        super().__init__(deployment, cast(Any, None), tmp_path / "log", print)
+        self._allowed = allowed
+
+    def _new_server(self) -> Any:
+        if len(self.replicas) == self._allowed:
+            raise ResourceError("command: the server cannot be started: no more descriptors.")
+        return SimpleNamespace(exit_code=None, ready=True)
+
+
+def test_servers_that_started_are_known_where_the_next_does_not(tmp_path: Path) -> None:
+    known = {field.name: None for field in fields(Deployment)}
+    generation = Starting(Deployment(**cast(Any, {**known, "replicas": 1})), 3, tmp_path)
+    generation.start()
+    with pytest.raises(ResourceError):
+        generation.resize(5)
+    assert len(generation.servers()) == generation.deployment.replicas == 3
 
 
 def look(busy_s: float, in_flight: int = 0) -> ServerMetrics:

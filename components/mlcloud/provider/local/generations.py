@@ -65,10 +65,10 @@ class Generation:
         """Start every server."""
         self._add(self.deployment.replicas)
 
-    def _add(self, count: int) -> list[Replica]:
-        added = [Replica(server=self._new_server()) for _ in range(count)]
-        self.replicas.extend(added)
-        return added
+    def _add(self, count: int) -> None:
+        for _ in range(count):
+            # One by one: those that start are known, and can be ended, where the next does not.
+            self.replicas.append(Replica(server=self._new_server()))
 
     def _new_server(self) -> ServerProcess:
         return ServerProcess(self.deployment, self.listener, self.log)
@@ -140,10 +140,13 @@ class Generation:
         Returns:
             Those that are too many, to be ended by the caller; None when there are none.
         """
-        self.deployment = replace(self.deployment, replicas=replicas)
         if replicas >= len(self.replicas):
-            self._add(replicas - len(self.replicas))
+            try:
+                self._add(replicas - len(self.replicas))
+            finally:
+                self.deployment = replace(self.deployment, replicas=len(self.replicas))
             return None
+        self.deployment = replace(self.deployment, replicas=replicas)
         leaving = Generation(self.deployment, self.listener, self.log, self._say)
         # In one step: the gate's thread sees the places before or after it.
         self.replicas, leaving.replicas = self.replicas[:replicas], self.replicas[replicas:]

@@ -34,6 +34,8 @@ _TICK_S: Final = 0.05
 _IDLE_S: Final = 5.0
 # While somebody waits for more: it may be killed, which sends no signal.
 _WATCHED_S: Final = 0.5
+# After this time there may be the memory for servers that could not be started.
+_TRY_AGAIN_S: Final = 30.0
 
 
 class Supervisor:
@@ -50,7 +52,8 @@ class Supervisor:
         # Whoever started this process has taken note that the endpoint serves.
         self._confirmed = False
         self._load: LoadWatch | None = None
-        self._too_many = 0
+        # More servers than could be started, and when to try again.
+        self._too_many, self._try_again = 0, 0.0
         self._wakeup, self._waker = os.pipe()
         os.set_blocking(self._wakeup, False)
         os.set_blocking(self._waker, False)
@@ -149,23 +152,20 @@ class Supervisor:
             return
         if self._load is None:
             self._load = LoadWatch(
-                scaling, current.deployment.replicas, ports=self._private_ports, changed=self._wake
+                scaling, current.deployment.replicas, ports=self._versions.private_ports, changed=self._wake
             )
         wanted = self._load.servers
-        if wanted in (current.deployment.replicas, self._too_many):
+        if wanted == current.deployment.replicas:
+            return
+        if wanted == self._too_many and time.monotonic() < self._try_again:
             return
         try:
             self._versions.scale(wanted)
             self._too_many = 0
-        except ResourceError as error:
-            # Told once: the load asks again at each look.
-            self._too_many = wanted
-            self._say(f"{wanted} servers are wanted: {error}")
-
-    def _private_ports(self) -> dict[str, int]:
-        current = self._versions.current
-        servers = [] if current is None else current.servers()
-        return {str(server.ref): server.private_port for server in servers if server.ready}
+        except (ResourceError, OSError) as error:
+            if wanted != self._too_many:  # told once
+                self._say(f"{wanted} servers are wanted: {error}")
+            self._too_many, self._try_again = wanted, time.monotonic() + _TRY_AGAIN_S
 
     def _wake(self) -> None:
         with contextlib.suppress(BlockingIOError):

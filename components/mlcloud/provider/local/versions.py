@@ -76,6 +76,15 @@ class Versions:
         newest = (self.current, self.starting, self.candidate)
         return [*(old for old, _ in self._draining), *(one for one in newest if one is not None)]
 
+    def private_ports(self) -> dict[str, int]:
+        """Where the servers that take users' requests are asked for their load, by the process.
+
+        The candidate's, too: it is to carry alone what both carry now.
+        """
+        answering = [one for one in (self.current, self.candidate) if one is not None]
+        servers = [server for generation in answering for server in generation.servers()]
+        return {str(server.ref): server.private_port for server in servers if server.ready}
+
     # Requests
 
     def deploy(self, deployment: Deployment) -> None:
@@ -132,15 +141,14 @@ class Versions:
         before = current.servers()
         wanted, was = deployment.replicas, current.deployment
         self._check_memory(wanted - len(before))
-        leaving = current.resize(wanted)
-        current.deployment = replace(was, **_numbers(deployment))
-        if leaving is not None:
-            self._traffic.settle()
-            self._retire(leaving)
-        self._loop.save()
-        added = [server for server in current.servers() if server not in before]
         try:
-            self._prove(added, current)
+            leaving = current.resize(wanted)
+            current.deployment = replace(was, **_numbers(deployment))
+            if leaving is not None:
+                self._traffic.settle()
+                self._retire(leaving)
+            self._loop.save()
+            self._prove([server for server in current.servers() if server not in before], current)
         except BaseException:
             failed = current.resize(was.replicas)
             current.deployment = was
