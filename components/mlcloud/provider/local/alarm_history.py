@@ -3,11 +3,12 @@
 import itertools
 import json
 import os
-import uuid
 from collections import deque
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, cast
+
+from mlcloud.provider.local.files import unfinished
 
 KEPT_CHANGES: Final = 500
 
@@ -91,7 +92,7 @@ class History:
         """
         if self._saved:
             return
-        temporary = self._path.with_name(f".{self._path.name}.{uuid.uuid4().hex}")
+        temporary = unfinished(self._path)
         try:
             with temporary.open("w", encoding="utf-8") as stream:
                 stream.writelines(json.dumps(line, sort_keys=True) + "\n" for _, line in self._lines)

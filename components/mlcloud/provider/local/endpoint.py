@@ -200,7 +200,9 @@ class Endpoint(
         try:
             state = start(context, folder, deployment)
         except BaseException:
-            _remove(folder, END_MARGIN_S)
+            # Unless the update after this one, whose engine was killed, has the place by now.
+            if not has_passed_on(folder.path / MARK, claim):
+                _remove(folder, END_MARGIN_S)
             raise
         return claim.identifier(new.directory), _outputs(new, state.port)
 

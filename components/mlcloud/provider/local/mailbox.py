@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mlcloud.provider.local.files import read_json, write_json
+from mlcloud.provider.local.files import read_json, sweep, write_json
 from mlcloud.provider.local.processes import ProcessRef
 
 
@@ -30,15 +30,21 @@ class Mailbox:
 
     def ask(self, request: Mapping[str, Any]) -> None:
         """Leave a request, and that this process waits for the answer."""
+        sweep(self.path)
         me = ProcessRef.of(os.getpid())
         assert me is not None  # noqa: S101 - this process runs
         write_json(self._waiting, asdict(me))
         write_json(self._request, dict(request), private=True)
 
     def stop_waiting(self) -> None:
-        """Take note of the answer, or ask no longer: what nobody has taken goes."""
-        self._request.unlink(missing_ok=True)
-        self._waiting.unlink(missing_ok=True)
+        """Take note of the answer, or ask no longer: what nobody has taken goes.
+
+        A plugin whose engine was killed lives on for a moment, in which the next one may ask already.
+        """
+        asker = self.asker()
+        if asker is None or asker.pid == os.getpid():
+            self._request.unlink(missing_ok=True)
+            self._waiting.unlink(missing_ok=True)
 
     def asker(self) -> ProcessRef | None:
         """Who waits for an answer; None when nobody does any more."""

@@ -126,7 +126,9 @@ class Monitor(
         try:
             state = start(context, folder, watched)
         except BaseException:
-            _remove(folder)
+            # Unless the update after this one, whose engine was killed, has the place by now.
+            if not has_passed_on(folder.path / MARK, claim):
+                _remove(folder)
             raise
         return claim.identifier(new.directory), _outputs(new, state.port)
 
