@@ -205,6 +205,18 @@ def test_the_registry_and_the_runs_say_the_rest(tmp_path: Path) -> None:
     assert seen.report("v1") is seen.report("../v2") is None
 
 
+@pytest.mark.parametrize("latest", ["v1", "v1.aaaaaaaaaaaa"])
+def test_the_report_of_a_label_that_two_models_had_is_the_latest_ones(tmp_path: Path, latest: str) -> None:
+    for file, sha256 in (("v1", "b" * 64), ("v1.aaaaaaaaaaaa", "a" * 64)):
+        model = entry(tmp_path, file, sha256, version="v1", created=9.0 if file == latest else 5.0)
+        model.mkdir(parents=True)
+        (model / "report.html").write_text(file)
+    seen = Seen(now=0, wall=0, versions=versions().look(tmp_path / "registry"))
+    report = seen.report("v1")
+    assert report is not None
+    assert report.read_text() == latest
+
+
 @pytest.mark.parametrize(
     "content",
     [

@@ -38,8 +38,9 @@ class Seen:
     versions: Sequence[Version] = ()
 
     def report(self, label: str) -> Path | None:
-        """The report of a version that the registry knows; None of any other."""
-        return next((version.report for version in self.versions if version.label == label), None)
+        """The report of a version that the registry knows, the latest of its label; None of any other."""
+        found = [version for version in self.versions if version.label == label]
+        return max(found, key=lambda one: one.created).report if found else None
 
 
 def status(
