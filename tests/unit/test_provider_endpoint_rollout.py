@@ -184,6 +184,24 @@ def test_an_alarm_that_was_on_before_stops_nothing(plugin: Plugin, place: Endpoi
     assert predicted(endpoint.update(changed)) == "same"
 
 
+def test_an_alarm_that_the_old_version_has_too_is_told_and_stops_nothing(
+    plugin: Plugin, place: EndpointPlace
+) -> None:
+    """As when all are saturated: else nothing could be rolled out until that is over."""
+    endpoint, old, new = plugin.resource(ENDPOINT), place.model("old"), place.model("new")
+    endpoint.create(place.inputs(old))
+    alarms = place.write_alarms(old.version, "alarm")
+    inputs = place.inputs(new, canaryPercent=10.0, waitS=2.0, alarms=str(alarms))
+    before = len(plugin.engine.entries)
+    thread, errors = in_background(lambda: endpoint.update(inputs))
+    eventually(lambda: new.version in place.weights())
+    place.write_alarms(new.version, "alarm", since=200.0)
+    thread.join(timeout=LIMIT_S)
+    assert errors == []
+    said = [entry.message for entry in plugin.engine.entries[before:] if "is open already" in entry.message]
+    assert len(said) == 1
+
+
 def test_an_alarm_of_an_earlier_try_does_not_hide_that_the_next_one_is_bad(
     plugin: Plugin, place: EndpointPlace
 ) -> None:

@@ -50,6 +50,8 @@ class _Watch:
         self._deployment = deployment
         self._alarms = plan.alarms
         self._has_warned = False
+        # Alarms, by name, that the version before has as well.
+        self._usual = frozenset[str]()
 
     def go_on(self, known: Mapping[str, str], wait_s: float) -> None:
         """Watch for so many seconds.
@@ -90,11 +92,28 @@ class _Watch:
         failures = (health_failure(server.private_port) for server in state.generations[-1].servers)
         return next((failure for failure in failures if failure is not None), None)
 
+    def alarms_before(self) -> dict[str, str]:
+        """Take note, before anything moves, of the alarms that are on already; those of an earlier try.
+
+        What the version that serves has, too, as when all are saturated, is no fault of the new one: it is
+        told, and stops nothing.
+        """
+        state = living_state(self._folder)
+        serving = self._open("" if state is None else state.version)
+        rollout.alerts_before(self._context, lambda: {name: text for name, (_, text) in serving.items()})
+        self._usual = frozenset(serving)
+        return self.alarms()
+
     def alarms(self) -> dict[str, str]:
-        """The alarms of this version; a warning, once, where nobody watches it.
+        """The alarms of this version that the one before it did not have.
 
         Each deployment of a version is judged anew: an alarm of an earlier one has begun at another time.
         """
+        found = self._open(self._deployment.version)
+        return {f"{name}@{since}": text for name, (since, text) in found.items() if name not in self._usual}
+
+    def _open(self, version: str) -> dict[str, tuple[object, str]]:
+        """A version's alarms: since when, and in words; a warning, once, where nobody watches."""
         if self._alarms is None:
             return {}
         content = read_json(self._alarms) or {}
@@ -108,11 +127,12 @@ class _Watch:
                 )
             self._has_warned = True
             return {}
-        found: dict[str, str] = {}
+        found: dict[str, tuple[object, str]] = {}
         for alarm in cast(list[Mapping[str, Any]], content.get("alarms", [])):
-            here: Mapping[str, Any] = alarm.get("versions", {}).get(self._deployment.version, {})
+            here: Mapping[str, Any] = alarm.get("versions", {}).get(version, {})
             if here.get("state") == "alarm":
-                found[f"{alarm['name']}@{here.get('since')}"] = f"{alarm['name']} ({_value(alarm, here)})"
+                name = str(alarm["name"])
+                found[name] = here.get("since"), f"{name} ({_value(alarm, here)})"
         return found
 
 
@@ -133,7 +153,7 @@ def roll_out(
     watch = _Watch(context, folder, deployment, plan)
     version = deployment.version
     try:
-        known = rollout.alerts_before(context, watch.alarms) if plan.alarms is not None else {}
+        known = watch.alarms_before()
         context.log(f"Starting version {version}: health, then a smoke prediction.", ephemeral=True)
         state = ask(context, folder, deployment, supervisor)
         if state.candidate != deployment.request_id:
