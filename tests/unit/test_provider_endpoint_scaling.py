@@ -17,7 +17,7 @@ from mlcloud.provider.local.serving import Deployment, EndpointFolder
 from mlcloud.provider.local.versions import Loop, Versions
 from support.provider_endpoints import ENDPOINT, EndpointPlace, ask
 from support.provider_plugin import Plugin, running
-from support.waiting import eventually
+from support.waiting import LIMIT_S, eventually
 
 
 @pytest.fixture(scope="module")
@@ -141,25 +141,53 @@ def test_the_load_of_a_version_that_is_tried_counts_for_it_will_carry_all(tmp_pa
 
 
 class Starting(Generation):
-    """A generation whose servers start, but for the last of those that are allowed."""
+    """A generation whose servers start, as many as are allowed, and are ready at the second look."""
 
     def __init__(self, deployment: Deployment, allowed: int, tmp_path: Path) -> None:
         super().__init__(deployment, cast(Any, None), tmp_path / "log", print)
         self._allowed = allowed
+        self.start()
 
     def _new_server(self) -> Any:
         if len(self.replicas) == self._allowed:
             raise ResourceError("command: the server cannot be started: no more descriptors.")
-        return SimpleNamespace(exit_code=None, ready=True)
+        return SimpleNamespace(
+            exit_code=None, ready=False, looks=0, drain=lambda: None, memory_bytes=lambda: None, ref=None
+        )
+
+    def admit(self, server: Any) -> bool:
+        server.looks += 1
+        server.ready = server.looks > 1
+        return server.ready
+
+
+def deployment(replicas: int) -> Deployment:
+    known = {field.name: None for field in fields(Deployment)}
+    numbers = {
+        "replicas": replicas,
+        "least": replicas,
+        "most": 9,
+        "start_timeout_s": LIMIT_S,
+        "drain_timeout_s": 1,
+    }
+    return Deployment(**cast(Any, {**known, **numbers}))
 
 
 def test_servers_that_started_are_known_where_the_next_does_not(tmp_path: Path) -> None:
-    known = {field.name: None for field in fields(Deployment)}
-    generation = Starting(Deployment(**cast(Any, {**known, "replicas": 1})), 3, tmp_path)
-    generation.start()
+    generation = Starting(deployment(1), 3, tmp_path)
     with pytest.raises(ResourceError):
         generation.resize(5)
     assert len(generation.servers()) == generation.deployment.replicas == 3
+
+
+def test_servers_that_an_update_waits_for_do_not_leave_as_the_load_goes(tmp_path: Path) -> None:
+    loop = Loop(say=print, save=lambda: None, pause=lambda: versions.scale(1))
+    versions = Versions(EndpointFolder(path=tmp_path), loop)
+    versions.current = Starting(deployment(1), 9, tmp_path)
+    versions.deploy(deployment(3))
+    assert len(versions.current.servers()) == 3
+    versions.scale(2)
+    assert len(versions.current.servers()) == 2
 
 
 def look(busy_s: float, in_flight: int = 0) -> ServerMetrics:

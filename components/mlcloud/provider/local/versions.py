@@ -62,6 +62,7 @@ class Versions:
         self._folder = folder
         self._loop = loop
         self._traffic = Traffic()
+        self._is_resizing = False
         # Those that finish their last requests, and when each must have.
         self._draining: list[tuple[Generation, float]] = []
         self._count = _last_generation(folder)
@@ -148,6 +149,7 @@ class Versions:
                 self._traffic.settle()
                 self._retire(leaving)
             self._loop.save()
+            self._is_resizing = True  # what is proved now does not leave as the load goes
             self._prove([server for server in current.servers() if server not in before], current)
         except BaseException:
             failed = current.resize(was.replicas)
@@ -155,6 +157,8 @@ class Versions:
             for server in [] if failed is None else failed.servers():
                 server.kill()
             raise
+        finally:
+            self._is_resizing = False
         self._loop.say(f"version {was.version}: {wanted} servers")
 
     def _prove(self, servers: Sequence[ServerProcess], of: Generation) -> None:
@@ -193,7 +197,7 @@ class Versions:
             ResourceError: there is too little memory for more.
         """
         current = self.current
-        if current is None or self.candidate is not None:
+        if current is None or self.candidate is not None or self._is_resizing:
             return
         self._check_memory(servers - len(current.replicas))
         leaving = current.resize(servers)
