@@ -63,11 +63,18 @@ class EndpointPlace:
         return {one["version"]: one["weight"] for one in self.state()["generations"]}
 
     def write_alarms(
-        self, version: str, state: str, *, written: float | None = None, since: float = 1.0
+        self,
+        version: str,
+        state: str,
+        *,
+        metric: str = "latency_p99_ms",
+        written: float | None = None,
+        since: float = 1.0,
     ) -> Path:
         """The monitor's file, as far as a rollout reads it: one alarm, of one version."""
         alarm = {
             "name": "latency-p99",
+            "metric": metric,
             "unit": "ms",
             "threshold": 250,
             "state": "ok",

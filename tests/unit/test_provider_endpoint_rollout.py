@@ -175,6 +175,21 @@ def test_an_alarm_file_that_nobody_writes_is_told_and_stops_nothing(
     assert "health and its smoke prediction alone" in said[0]
 
 
+@pytest.mark.parametrize("metric", ["client_error_percent", "saturation_percent", "latency_p50_ms"])
+def test_an_alarm_of_what_is_no_versions_fault_stops_nothing(
+    plugin: Plugin, place: EndpointPlace, metric: str
+) -> None:
+    endpoint, new = plugin.resource(ENDPOINT), place.model("new")
+    endpoint.create(place.inputs(place.model("old")))
+    alarms = place.write_alarms("another", "alarm", metric=metric)
+    inputs = place.inputs(new, canaryPercent=10.0, waitS=1.0, alarms=str(alarms))
+    thread, errors = in_background(lambda: endpoint.update(inputs))
+    eventually(lambda: new.version in place.weights())
+    place.write_alarms(new.version, "alarm", metric=metric, since=200.0)
+    thread.join(timeout=LIMIT_S)
+    assert errors == []
+
+
 def test_an_alarm_that_was_on_before_stops_nothing(plugin: Plugin, place: EndpointPlace) -> None:
     endpoint = plugin.resource(ENDPOINT)
     model = place.model("same")

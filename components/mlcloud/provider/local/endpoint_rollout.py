@@ -23,6 +23,8 @@ from mlcloud.provider.resource import Context
 _POLL_S: Final = 0.25
 # The monitor writes the file every second.
 _STALE_S: Final = 15.0
+# As on the clouds: what a client does wrong, or asks too much, is no fault of a version.
+_TAKE_BACK: Final = frozenset({"server_error_percent", "latency_p99_ms"})
 _BACK_LIMIT_S: Final = 30.0
 
 
@@ -113,7 +115,7 @@ class _Watch:
         return {f"{name}@{since}": text for name, (since, text) in found.items() if name not in self._usual}
 
     def _open(self, version: str) -> dict[str, tuple[object, str]]:
-        """A version's alarms: since when, and in words; a warning, once, where nobody watches."""
+        """A version's alarms that take it back: since when, and in words; a warning where nobody watches."""
         if self._alarms is None:
             return {}
         content = read_json(self._alarms) or {}
@@ -130,7 +132,7 @@ class _Watch:
         found: dict[str, tuple[object, str]] = {}
         for alarm in cast(list[Mapping[str, Any]], content.get("alarms", [])):
             here: Mapping[str, Any] = alarm.get("versions", {}).get(version, {})
-            if here.get("state") == "alarm":
+            if here.get("state") == "alarm" and alarm.get("metric") in _TAKE_BACK:
                 name = str(alarm["name"])
                 found[name] = here.get("since"), f"{name} ({_value(alarm, here)})"
         return found
