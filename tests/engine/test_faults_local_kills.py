@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from mlcloud.provider.local.registry import entries
 from support.faults_cloud import FaultyStack, no_providers
 from support.faults_local import Whole, local_cloud, running, tree
 from support.local_http import post
@@ -29,9 +30,10 @@ def check(stack: FaultyStack, wanted: Whole, about: str) -> None:
     answer = post(f"{outputs['endpoint']['url']}/invocations", {"instances": [{"a": 1}]})
     assert answer.json()["predictions"][0]["prediction"] == wanted.edition, about
     assert answer.headers["x-model-version"] == outputs["version"]["version"], about
-    assert [path.name for path in (stack.cloud / "registry/tumours").iterdir() if path.suffix == ".json"] == [
-        f"{outputs['version']['version']}.json"
-    ], about
+    found = entries(stack.cloud / "registry").values()
+    assert [one.version for one in found if one.until is None] == [outputs["version"]["version"]], about
+    # Versions that others have followed stay for a rollback, as long as their models do.
+    assert all(one.stage == "kept" and one.is_there for one in found if one.until is not None), about
     runs = {path.name for path in (stack.cloud / "runs").iterdir() if not path.name.startswith(".")}
     assert runs == {outputs["run"]["runName"]}, about
     # Names of unfinished files and folders end in a number and a hash.

@@ -91,7 +91,7 @@ def mlcloud(folder: Path, *arguments: str) -> str:
 
 
 def test_preview_of_a_stack_on_a_cloud_needs_no_account_and_no_plugin(tmp_path: Path) -> None:
-    folder = project(tmp_path, {"shop:cloud": "aws", "aws:region": "eu-central-1"})
+    folder = project(tmp_path, {"mlcloud:cloud": "aws", "aws:region": "eu-central-1"})
     described = yaml.safe_load((folder / "Pulumi.yaml").read_text())
     del described["plugins"]
     (folder / "Pulumi.yaml").write_text(yaml.safe_dump(described))

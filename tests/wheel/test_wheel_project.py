@@ -116,7 +116,7 @@ class TestAProjectOfOnesOwn:
         assert (project / place / "trainer" / "Dockerfile").is_file()
 
     def test_one_command_trains_and_serves_it(self, project: Path, installed: Installed) -> None:
-        assert "7 created" in installed.done("up", STACK, "--yes", folder=project)
+        assert "8 created" in installed.done("up", STACK, "--yes", folder=project)
         assert "evaluation" in installed.done("predict", STACK, "--sample", folder=project)
         assert "Nothing changed" in installed.done("up", STACK, "--yes", folder=project)
 

@@ -12,7 +12,7 @@ from mlcloud.core.lineage import Lineage
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.fields import options
 from mlcloud.provider.local import checks
-from mlcloud.provider.local.claims import Claim
+from mlcloud.provider.local.claims import Claim, remove_empty_folders
 from mlcloud.provider.local.files import path_of
 from mlcloud.provider.local.models import REPORT, is_whole, metrics_of, verify_model
 from mlcloud.provider.local.registry import Entry, entry_path, read_entry, register, unregister
@@ -117,6 +117,7 @@ class ModelVersion(Resource[ModelVersionInputs, ModelVersionOutputs], token="mlc
         own = read_entry(entry)
         if own is not None and own.urn == context.urn and own.until is None:
             unregister(entry.parent.parent, entry, own.urn, own.token)
+        remove_empty_folders(entry.parent)
 
     @override
     def delete(self, context: Context, identifier: str, outputs: ModelVersionOutputs) -> None:
