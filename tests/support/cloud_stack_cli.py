@@ -13,7 +13,10 @@ from mlcloud.simulated.plugin import write_plugin
 
 from support.project_copy import copy_project
 
-_TIMEOUT_S = 500
+_TIMEOUT_S = 1500
+"""For one command. To order what it deletes, the CLI walks every path between the resources, anew for each of
+them: minutes of one core where a chain is as long as that of Azure's production stack, and more on a busy
+machine: `markAsDependency` in https://github.com/pulumi/pulumi/blob/master/pkg/resource/graph/dependency_graph.go."""
 
 
 class CloudStackCli:
