@@ -18,7 +18,7 @@ from support.provider_plugin import PLUGIN
 from support.waiting import eventually
 
 SEED = int(os.environ.get("MLCLOUD_FAULT_SEED", "7"))
-TOGETHER, APART = 24, 6
+TOGETHER, APART = 12, 4
 """Kills of engine and provider as one process, and of the engine, the plugin or both where they are two: the
 200 of test_faults_kills.py take milliseconds each, these seconds."""
 EDITIONS = ("one", "two", "three")
