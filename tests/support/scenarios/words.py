@@ -58,6 +58,9 @@ def _normal(record: ResourceRecord) -> dict[str, Any]:
         del fields["id"]
     fields["provider"] = record.provider.rpartition("::")[0]
     fields["dependencies"] = sorted(record.dependencies)
+    # A program gathers those of one property in a set: their order is another in each run.
+    if needed := record.property_dependencies:
+        fields["property_dependencies"] = {name: sorted(urns) for name, urns in needed.items()}
     usual = {"provider": ("", DEFAULT_PROVIDER), "parent": (STACK,), "dependencies": ([],)}
     fields = {key: value for key, value in fields.items() if value not in usual.get(key, ())}
     return json.loads(json.dumps(fields).replace(PREFIX, ""))
