@@ -117,13 +117,7 @@ def test_kills_where_the_provider_is_a_plugin(tmp_path: Path, whom: str) -> None
         landed += len(before) == len(doomed) and update.process.exitcode != 0
         span_s *= 1.1 if before else 0.7
         # A plugin whose engine has ended ends by itself, and what goes on until then does no harm.
-        # A supervisor whose first asker was killed ends by itself: an update that comes in that moment finds
-        # it going, says so, and the one after starts it.
-        again = together.up(wanted)
-        for _ in range(2):
-            if not again.ok and any("the next update starts it" in told for told in together.errors()):
-                again = together.up(wanted)
-        assert again.ok, (about, together.errors())
+        assert together.up(wanted).ok, (about, together.errors())
         eventually(lambda plugins=plugins: all(map(has_ended, plugins)))
         check(together, wanted, about)
     finish(together)

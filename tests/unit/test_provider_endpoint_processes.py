@@ -21,7 +21,7 @@ from support.provider_endpoints import (
     predicted,
 )
 from support.provider_plugin import Plugin, RefusedError
-from support.waiting import eventually
+from support.waiting import LIMIT_S, eventually
 
 
 @pytest.fixture(scope="module")
@@ -222,3 +222,22 @@ def test_the_endpoint_outlives_the_plugin_and_ctrl_c(place: EndpointPlace) -> No
     for server in place.servers():
         server.send_signal(signal.SIGINT)
     assert predicted(outputs) == "B"
+
+
+@pytest.mark.parametrize("made_again", [False, True])
+def test_an_update_that_finds_the_supervisor_on_its_way_out_starts_another(
+    plugin: Plugin, place: EndpointPlace, made_again: bool
+) -> None:
+    endpoint, model = plugin.resource(ENDPOINT), place.model("M")
+    outputs = endpoint.create(place.inputs(place.model("B")))
+    leaving = place.supervisor()
+    leaving.suspend()
+    leaving.terminate()  # it hears of that when it goes on
+    work = endpoint.create if made_again else endpoint.update
+    thread, errors = in_background(lambda: work(place.inputs(model)))
+    eventually((place.root / "endpoint" / "request.json").exists)
+    leaving.resume()
+    thread.join(timeout=LIMIT_S)
+    assert errors == []
+    assert place.supervisor().pid != leaving.pid
+    assert predicted(outputs) == "M"

@@ -1,5 +1,6 @@
 """An endpoint: a model served over HTTP on this machine by processes that outlive the update."""
 
+import contextlib
 import re
 import sys
 import uuid
@@ -35,6 +36,7 @@ from mlcloud.provider.local.endpoint_process import (
 )
 from mlcloud.provider.local.endpoint_rollout import Plan, roll_out
 from mlcloud.provider.local.files import path_of
+from mlcloud.provider.local.mailbox import NotTakenError
 from mlcloud.provider.local.model_version import VERSION_LENGTH
 from mlcloud.provider.local.models import verify_model
 from mlcloud.provider.local.scaling import DEFAULT_TARGET, SCALE_IN_AFTER_S
@@ -193,9 +195,10 @@ class Endpoint(
         claim = Claim.new(KIND, context.urn)
         there, running = claim_of(folder.path / MARK), living_state(folder)
         if there is not None and there.urn == context.urn and running is not None:
-            state = roll_out(context, folder, deployment, running.supervisor, _plan(new))
-            claim.write(folder.path / MARK)
-            return claim.identifier(new.directory), _outputs(new, state.port)
+            with contextlib.suppress(NotTakenError):
+                state = roll_out(context, folder, deployment, running.supervisor, _plan(new))
+                claim.write(folder.path / MARK)
+                return claim.identifier(new.directory), _outputs(new, state.port)
         take(folder.path, claim)
         try:
             state = start(context, folder, deployment)
@@ -240,10 +243,13 @@ class Endpoint(
             return _outputs(new, outputs.port)
         deployment = _deployment(new, outputs.port)
         running = living_state(folder)
-        if running is None:
-            if not is_claimed(folder.path, KIND):
-                take(folder.path, Claim.of(KIND, context.urn, identifier))
-            running = _restored(context, folder, old, outputs, new)
+        if running is not None:
+            with contextlib.suppress(NotTakenError):
+                state = roll_out(context, folder, deployment, running.supervisor, _plan(new))
+                return _outputs(new, state.port)
+        if not is_claimed(folder.path, KIND):
+            take(folder.path, Claim.of(KIND, context.urn, identifier))
+        running = _restored(context, folder, old, outputs, new)
         if running is None:
             return _outputs(new, start(context, folder, deployment).port)
         return _outputs(new, roll_out(context, folder, deployment, running.supervisor, _plan(new)).port)

@@ -1,7 +1,6 @@
 """An endpoint's processes as the resource sees them: started, asked, and ended."""
 
 import http.client
-import os
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ import mlcloud
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.local.claims import is_claimed
 from mlcloud.provider.local.log_lines import tail
+from mlcloud.provider.local.mailbox import NotTakenError
 from mlcloud.provider.local.processes import ProcessRef, environment, processes_with
 from mlcloud.provider.local.serving import (
     HOST,
@@ -52,7 +52,7 @@ def start(context: Context, folder: EndpointFolder, deployment: Deployment) -> E
     end_all(folder, grace_s=END_MARGIN_S)
     folder.path.chmod(_PRIVATE)
     folder.logs.mkdir(exist_ok=True)
-    folder.ask(deployment, _me())
+    folder.ask(deployment)
     package_root = str(Path(mlcloud.__file__).parents[1])
     with folder.supervisor_log.open("ab") as log:
         process = subprocess.Popen(
@@ -75,25 +75,20 @@ def start(context: Context, folder: EndpointFolder, deployment: Deployment) -> E
         ref.end(END_MARGIN_S)
         raise
     finally:
-        folder.stop_waiting()
+        folder.mailbox.stop_waiting()
 
 
 def ask(context: Context, folder: EndpointFolder, request: Request, supervisor: ProcessRef) -> EndpointState:
     """Ask a supervisor for something, and wait until it is done; who asks is still waited for after that.
 
     Raises:
+        NotTakenError: the supervisor has ended without having begun.
         ResourceError: it could not be done, and why.
     """
-    folder.ask(request, _me())
+    folder.ask(request)
     supervisor.signal(signal.SIGHUP)
     limit_s = request.start_timeout_s if isinstance(request, Deployment) else 0.0
     return _answer(context, folder, request.request_id, supervisor, limit_s)
-
-
-def _me() -> ProcessRef:
-    me = ProcessRef.of(os.getpid())
-    assert me is not None  # noqa: S101 - this process runs
-    return me
 
 
 def _answer(
@@ -108,6 +103,8 @@ def _answer(
             if state.error:
                 raise ResourceError(state.error)
             return state
+        if not alive and folder.mailbox.is_untaken:
+            raise NotTakenError(f"The endpoint's supervisor ended: {tail(folder.supervisor_log, 3)}")
         if not alive:
             raise ResourceError(f"The endpoint's supervisor ended: {tail(folder.supervisor_log, 3)}")
         if time.monotonic() > deadline:

@@ -16,6 +16,7 @@ from mlcloud.provider import rollout
 from mlcloud.provider.errors import Cancelled, ResourceError
 from mlcloud.provider.local.endpoint_process import ask, health_failure, living_state
 from mlcloud.provider.local.files import read_json
+from mlcloud.provider.local.mailbox import NotTakenError
 from mlcloud.provider.local.processes import ProcessRef
 from mlcloud.provider.local.serving import Deployment, EndpointFolder, EndpointState, Move, Settle
 from mlcloud.provider.resource import Context
@@ -149,15 +150,17 @@ def roll_out(
     """Let another version take over behind the same port; one that fails leaves the old one serving.
 
     Raises:
+        NotTakenError: the supervisor was ending, and has ended: nothing was begun.
         ResourceError: it did not take over, and has no traffic any more.
         Cancelled: the engine asked to stop: the traffic is as it was.
     """
     watch = _Watch(context, folder, deployment, plan)
-    version = deployment.version
+    version, taken = deployment.version, False
     try:
         known = watch.alarms_before()
         context.log(f"Starting version {version}: health, then a smoke prediction.", ephemeral=True)
         state = ask(context, folder, deployment, supervisor)
+        taken = True
         if state.candidate != deployment.request_id:
             return state
         for share in _possible(context, folder, deployment, plan):
@@ -166,6 +169,8 @@ def roll_out(
             watch.go_on(known, plan.wait_s)
         return ask(context, folder, Settle(request_id=_new_id()), supervisor)
     except BaseException as error:
+        if isinstance(error, NotTakenError) and not taken:
+            raise
         kept = _go_back(folder, supervisor)
         if isinstance(error, Cancelled):
             raise Cancelled(f"{error}{kept}") from None
@@ -173,7 +178,7 @@ def roll_out(
             raise ResourceError(f"{error}{kept}") from None
         raise
     finally:
-        folder.stop_waiting()
+        folder.mailbox.stop_waiting()
 
 
 def _possible(
@@ -193,7 +198,7 @@ def _possible(
 
 def _go_back(folder: EndpointFolder, supervisor: ProcessRef) -> str:
     """Ask no longer, which ends the candidate; returns who serves, for people."""
-    folder.stop_waiting()
+    folder.mailbox.stop_waiting()
     supervisor.signal(signal.SIGHUP)
     deadline = time.monotonic() + _BACK_LIMIT_S
     while (now := living_state(folder)) is not None and now.candidate and time.monotonic() < deadline:

@@ -6,8 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.local.files import read_json, sweep, write_json
 from mlcloud.provider.local.processes import ProcessRef
+
+
+class NotTakenError(ResourceError):
+    """A process ended before it took the request: it has done nothing of what was asked."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +34,24 @@ class Mailbox:
         return self.path / "waiting.json"
 
     def ask(self, request: Mapping[str, Any]) -> None:
-        """Leave a request, and that this process waits for the answer."""
+        """Leave a request, and that this process waits for the answer.
+
+        Raises:
+            NotTakenError: the folder is gone, as where the process was ending and has removed it.
+        """
         sweep(self.path)
         me = ProcessRef.of(os.getpid())
         assert me is not None  # noqa: S101 - this process runs
-        write_json(self._waiting, asdict(me))
-        write_json(self._request, dict(request), private=True)
+        try:
+            write_json(self._waiting, asdict(me))
+            write_json(self._request, dict(request), private=True)
+        except FileNotFoundError:
+            raise NotTakenError(f"{self.path} is gone.") from None
+
+    @property
+    def is_untaken(self) -> bool:
+        """Whether the request that was left is there still, or is gone with its folder."""
+        return self._request.exists() or not self.path.exists()
 
     def stop_waiting(self) -> None:
         """Take note of the answer, or ask no longer: what nobody has taken goes.

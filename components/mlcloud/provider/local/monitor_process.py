@@ -12,6 +12,7 @@ import mlcloud
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.local.claims import is_claimed
 from mlcloud.provider.local.log_lines import tail
+from mlcloud.provider.local.mailbox import NotTakenError
 from mlcloud.provider.local.monitor_folder import KIND, MONITOR, MonitorFolder, MonitorState, Watched
 from mlcloud.provider.local.processes import ProcessRef, environment, processes_with
 from mlcloud.provider.resource import Context
@@ -86,6 +87,8 @@ def _answer(context: Context, folder: MonitorFolder, watched: Watched, process: 
             if state.error:
                 raise ResourceError(state.error)
             return state
+        if not alive and folder.mailbox.is_untaken:
+            raise NotTakenError(f"The monitor ended: {tail(folder.log, 3)}")
         if not alive:
             raise ResourceError(f"The monitor ended: {tail(folder.log, 3)}")
         if time.monotonic() > deadline:

@@ -1,5 +1,6 @@
 """A monitor: alarms over an endpoint's own metrics and a status page; a process that outlives the update."""
 
+import contextlib
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ from mlcloud.provider.local.claims import (
     remove_empty_folders,
     take,
 )
+from mlcloud.provider.local.mailbox import NotTakenError
 from mlcloud.provider.local.monitor_folder import KIND, MonitorFolder, Watched
 from mlcloud.provider.local.monitor_process import change, end, kept_port, living_state, start
 from mlcloud.provider.local.serving import HOST
@@ -119,9 +121,10 @@ class Monitor(
         claim = Claim.new(KIND, context.urn)
         there, running = claim_of(folder.path / MARK), living_state(folder)
         if there is not None and there.urn == context.urn and running is not None:
-            state = change(context, folder, watched, running.process)
-            claim.write(folder.path / MARK)
-            return claim.identifier(new.directory), _outputs(new, state.port)
+            with contextlib.suppress(NotTakenError):
+                state = change(context, folder, watched, running.process)
+                claim.write(folder.path / MARK)
+                return claim.identifier(new.directory), _outputs(new, state.port)
         take(folder.path, claim)
         try:
             state = start(context, folder, watched)
@@ -159,7 +162,8 @@ class Monitor(
         watched = _watched(new, outputs.port)
         running = living_state(folder)
         if running is not None:
-            return _outputs(new, change(context, folder, watched, running.process).port)
+            with contextlib.suppress(NotTakenError):
+                return _outputs(new, change(context, folder, watched, running.process).port)
         if not is_claimed(folder.path, KIND):
             take(folder.path, Claim.of(KIND, context.urn, identifier))
         return _outputs(new, start(context, folder, watched).port)

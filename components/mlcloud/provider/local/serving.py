@@ -1,13 +1,13 @@
 """What an endpoint's resource and its supervisor agree on: its files, and what is to be served."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Final, cast
 
 from mlcloud.provider.errors import ResourceError
-from mlcloud.provider.local.files import read_json, sweep, write_json
+from mlcloud.provider.local.files import read_json, write_json
+from mlcloud.provider.local.mailbox import Mailbox
 from mlcloud.provider.local.processes import ProcessRef
 from mlcloud.provider.local.scaling import Scaling
 
@@ -199,51 +199,18 @@ class EndpointFolder:
         return self.path / "supervisor.log"
 
     @property
-    def _request(self) -> Path:
-        return self.path / "request.json"
+    def mailbox(self) -> Mailbox:
+        """Where the supervisor is asked."""
+        return Mailbox(path=self.path)
 
     @property
     def _state(self) -> Path:
         return self.path / "state.json"
 
-    @property
-    def _waiting(self) -> Path:
-        return self.path / "waiting.json"
-
-    def ask(self, request: Request, asker: ProcessRef) -> None:
-        """Leave a request for the supervisor, and who waits for the answer."""
-        sweep(self.path)
+    def ask(self, request: Request) -> None:
+        """Leave a request for the supervisor."""
         (kind,) = (name for name, known in _KINDS.items() if isinstance(request, known))
-        write_json(self._waiting, asdict(asker))
-        write_json(self._request, {"kind": kind, **asdict(request)})
-
-    def stop_waiting(self) -> None:
-        """Take note of the answer, or ask no longer.
-
-        A plugin whose engine was killed lives on for a moment, in which the next one may ask already.
-        """
-        asker = self.asker()
-        if asker is None or asker.pid == os.getpid():
-            self._waiting.unlink(missing_ok=True)
-
-    def asker(self) -> ProcessRef | None:
-        """Who waits for an answer; None when nobody does any more."""
-        content = read_json(self._waiting)
-        try:
-            return None if content is None else ProcessRef(**content)
-        except TypeError:
-            return None
-
-    def take_request(self) -> dict[str, Any] | None:
-        """Take the request that waits, if any; it may hold secrets, so it does not stay."""
-        taken = self._request.with_name("request.taken.json")
-        try:
-            self._request.replace(taken)  # one that arrives meanwhile is another one
-            return read_json(taken)
-        except FileNotFoundError:
-            return None
-        finally:
-            taken.unlink(missing_ok=True)
+        self.mailbox.ask({"kind": kind, **asdict(request)})
 
     def write_state(self, state: EndpointState) -> None:
         """Keep what runs."""

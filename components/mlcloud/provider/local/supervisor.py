@@ -68,7 +68,7 @@ class Supervisor:
         try:
             while not self._ending:
                 try:
-                    request = self._folder.take_request()
+                    request = self._folder.mailbox.take()
                     if request is not None:
                         self._confirmed |= self._versions.current is not None
                         self._answer(request)
@@ -80,7 +80,7 @@ class Supervisor:
                 self._wait()
         finally:
             self._stop_all()
-        asker = self._folder.asker()
+        asker = self._folder.mailbox.asker()
         if not self._confirmed and asker is not None and not asker.is_alive():
             remove_claimed(self._folder.path, KIND)
             remove_empty_folders(self._folder.path.parent)
@@ -113,7 +113,7 @@ class Supervisor:
         """
         self._look_after()
         self._wait()
-        asker = self._folder.asker()
+        asker = self._folder.mailbox.asker()
         if self._ending or asker is None or not asker.is_alive():
             raise ResourceError("Nobody waits for this version any more: it was told to end.")
 
@@ -135,7 +135,7 @@ class Supervisor:
         candidate = self._versions.candidate
         if candidate is None:
             return
-        asker = self._folder.asker()
+        asker = self._folder.mailbox.asker()
         if candidate.crashed:
             self._versions.take_back(candidate.crashed)
         elif asker is None or not asker.is_alive():
@@ -179,7 +179,7 @@ class Supervisor:
             self._say("its folder is gone or another's: the endpoint ends")
             self._ending = True
         elif not self._confirmed and self._versions.current is not None:
-            asker = self._folder.asker()
+            asker = self._folder.mailbox.asker()
             self._confirmed = asker is None
             if asker is not None and not asker.is_alive():
                 self._say("who started it was killed before taking note: the endpoint ends")
