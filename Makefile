@@ -6,7 +6,7 @@ MLCLOUD := $(VENV)/bin/mlcloud
 STACK  ?= local-dev
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev demo demo-down check test test-browser test-image record-engine soak
+.PHONY: help setup setup-dev demo demo-down check test test-browser test-faults test-image record-engine soak
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -68,6 +68,9 @@ test-image: setup-dev ## build the container's image with buildah, and run it: a
 
 record-engine: setup-dev ## record anew what the Pulumi CLI answers to the engine's scenarios: with `pulumi` on PATH, in minutes
 	@cd tests && ../$(VENV)/bin/python -m support.scenarios.record
+
+test-faults: setup-dev ## every kill of the local cloud's own resources that `make test` takes a part of: in minutes
+	MLCLOUD_TEST_FAULTS=1 $(VENV)/bin/pytest -n 2 tests/engine/test_faults_steps.py tests/engine/test_faults_local_kills.py
 
 soak: setup-dev ## 10 minutes of traffic, swaps and killed servers: nothing is lost, memory stays flat (SOAK_MINUTES=1)
 	$(VENV)/bin/pytest -s -m soak tests/soak

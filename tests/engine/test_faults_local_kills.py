@@ -18,9 +18,9 @@ from support.provider_plugin import PLUGIN
 from support.waiting import eventually
 
 SEED = int(os.environ.get("MLCLOUD_FAULT_SEED", "7"))
-TOGETHER, APART = 6, 2
+TOGETHER, APART = (24, 6) if "MLCLOUD_TEST_FAULTS" in os.environ else (6, 2)
 """Kills of engine and provider as one process, and of the engine, the plugin or both where they are two: the
-200 of test_faults_kills.py take milliseconds each, these seconds."""
+200 of test_faults_kills.py take milliseconds each, these seconds. `make test-faults` has more of them."""
 EDITIONS = ("one", "two", "three")
 
 
