@@ -131,7 +131,7 @@ sys.path.insert(0, sys.argv[1])
 from support.faults_cloud import FaultyStack, Wanted, file_cloud
 folder = Path(sys.argv[2])
 stack = FaultyStack(folder, file_cloud)
-many = Wanted({f"thing{number:03}": ({"size": 1, "text": "x" * 500}, ()) for number in range(60)})
+many = Wanted.in_a_row(60)
 result = stack.up(many)
 print(len(stack.snapshot.resources))
 print("\\n".join(stack.errors()))
@@ -173,7 +173,7 @@ def test_a_disk_that_is_really_full_loses_nothing(tmp_path: Path) -> None:
     stack = FaultyStack(tmp_path, file_cloud)
     assert 0 < len(recorded(stack)) < 60
     assert unrecorded(stack) == []
-    many = Wanted({f"thing{number:03}": ({"size": 1, "text": "x" * 500}, ()) for number in range(60)})
+    many = Wanted.in_a_row(60)
     assert stack.up(many).ok
     assert len(recorded(stack)) == 60
     assert set(stack.up(many).summary) == {"same"}

@@ -117,6 +117,13 @@ class Wanted:
             things[name] = (inputs, needed)
         return cls(things)
 
+    @classmethod
+    def in_a_row(cls, count: int) -> "Wanted":
+        """Large things, each of which needs the one before, so that one is made after the other."""
+        names = [f"thing{number:03}" for number in range(count)]
+        needed = [(), *((name,) for name in names)]
+        return cls({name: ({"size": 1, "text": "x" * 500}, needed[at]) for at, name in enumerate(names)})
+
     def __call__(self) -> None:
         made: dict[str, Thing] = {}
         for name, (inputs, needed) in self.things.items():
