@@ -2,19 +2,14 @@
 
 import http.client
 import signal
-import subprocess
-import sys
-import threading
 import time
-from pathlib import Path
 from typing import Final
 
-import mlcloud
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.local.claims import is_claimed
 from mlcloud.provider.local.log_lines import tail
 from mlcloud.provider.local.mailbox import NotTakenError
-from mlcloud.provider.local.processes import ProcessRef, environment, processes_with
+from mlcloud.provider.local.processes import ProcessRef, processes_with, start_module
 from mlcloud.provider.local.serving import (
     HOST,
     KIND,
@@ -53,20 +48,7 @@ def start(context: Context, folder: EndpointFolder, deployment: Deployment) -> E
     folder.path.chmod(_PRIVATE)
     folder.logs.mkdir(exist_ok=True)
     folder.ask(deployment)
-    package_root = str(Path(mlcloud.__file__).parents[1])
-    with folder.supervisor_log.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", SUPERVISOR, str(folder.path)],
-            cwd=folder.path,
-            env=environment({"PYTHONPATH": package_root}),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    ref = ProcessRef.of(process.pid)
-    # Whoever ends it: while this plugin lives, it is the parent that must take note.
-    threading.Thread(target=process.wait, daemon=True).start()
+    ref = start_module(SUPERVISOR, folder.path, folder.supervisor_log)
     if ref is None:
         raise ResourceError(f"The endpoint's supervisor ended at once: {tail(folder.supervisor_log, 3)}")
     try:

@@ -1,20 +1,15 @@
 """A monitor's process as the resource sees it: started, asked, and ended."""
 
 import signal
-import subprocess
-import sys
-import threading
 import time
-from pathlib import Path
 from typing import Final
 
-import mlcloud
 from mlcloud.provider.errors import ResourceError
 from mlcloud.provider.local.claims import is_claimed
 from mlcloud.provider.local.log_lines import tail
 from mlcloud.provider.local.mailbox import NotTakenError
 from mlcloud.provider.local.monitor_folder import KIND, MONITOR, MonitorFolder, MonitorState, Watched
-from mlcloud.provider.local.processes import ProcessRef, environment, processes_with
+from mlcloud.provider.local.processes import ProcessRef, processes_with, start_module
 from mlcloud.provider.resource import Context
 
 END_GRACE_S: Final = 10.0
@@ -42,20 +37,7 @@ def start(context: Context, folder: MonitorFolder, watched: Watched) -> MonitorS
     folder.path.chmod(_PRIVATE)
     folder.logs.mkdir(exist_ok=True)
     folder.ask(watched)
-    package_root = str(Path(mlcloud.__file__).parents[1])
-    with folder.log.open("ab") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", MONITOR, str(folder.path)],
-            cwd=folder.path,
-            env=environment({"PYTHONPATH": package_root}),
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    ref = ProcessRef.of(process.pid)
-    # Whoever ends it: while this plugin lives, it is the parent that must take note.
-    threading.Thread(target=process.wait, daemon=True).start()
+    ref = start_module(MONITOR, folder.path, folder.log)
     if ref is None:
         raise ResourceError(f"The monitor ended at once: {tail(folder.log, 3)}")
     try:

@@ -3,12 +3,16 @@
 import contextlib
 import os
 import signal
+import subprocess
 import sys
+import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
+
+import mlcloud
 
 _POLL_S: Final = 0.05
 # After SIGKILL a process ends as soon as the kernel can; one that hangs in the kernel is not waited for.
@@ -155,3 +159,32 @@ def environment(extra: Mapping[str, str]) -> dict[str, str]:
     """A clean environment for a child: what it needs of ours, and what is given."""
     inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
     return {**inherited, "PYTHONUNBUFFERED": "1", **extra}
+
+
+def start_module(module: str, folder: Path, log: Path) -> ProcessRef | None:
+    """Start a module of this package as a process that outlives this one, in a session of its own.
+
+    Neither Ctrl-C nor the plugin's end reaches it.
+
+    Args:
+        module: the module's name; its argument is the folder.
+        folder: its folder, and its working directory.
+        log: takes what it writes.
+
+    Returns:
+        None where it has ended at once.
+    """
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", module, str(folder)],
+            cwd=folder,
+            env=environment({"PYTHONPATH": str(Path(mlcloud.__file__).parents[1])}),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    ref = ProcessRef.of(process.pid)
+    # Whoever ends it: while this process lives, it is the parent that must take note.
+    threading.Thread(target=process.wait, daemon=True).start()
+    return ref
