@@ -2,12 +2,9 @@
 
 import argparse
 import json
-import signal
 import sys
-from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from rich.console import Console
@@ -17,6 +14,7 @@ from mlcloud.cli import INTERRUPTED
 from mlcloud.cli.clouds import pulumi_instead
 from mlcloud.cli.controls import plan_json, print_report, report_of
 from mlcloud.cli.display import Display, diagnostic_line, display_for
+from mlcloud.cli.interrupts import Interrupts
 from mlcloud.cli.outputs import first_outputs
 from mlcloud.cli.quotas import are_enough, plain, print_quotas, quotas_of
 from mlcloud.cli.terminal import terminal
@@ -43,7 +41,7 @@ _INDENT = "  "
 def preview(args: argparse.Namespace) -> int:
     """Show what an update would change, and with `--quotas` whether the account has room for it."""
     run = _Run.quiet(args, "preview")
-    with run.cancel_on_interrupt():
+    with run.interrupts.heard():
         plan = run.engine.preview()
     report = report_of(plan, _setting(Project.load(Path.cwd()), args.stack, "environment", "dev"))
     quotas = quotas_of(args.stack) if args.quotas and plan.ok else None
@@ -88,7 +86,9 @@ class _Run:
         providers = providers_for(_cloud_of(project, args.stack), own=True)
         home = home_directory(project.root)
         self.engine = Engine.open(project, args.stack, home, providers=providers, on_event=self._on_event)
-        self.cancelled = False
+        self.interrupts = Interrupts(
+            tell=lambda text: self.console.print(text, soft_wrap=True), cancel=self.engine.cancel
+        )
         self._args = args
         self._what = what
         self._errors: list[Diagnostic] = []
@@ -111,26 +111,6 @@ class _Run:
         if isinstance(event, Diagnostic):
             (self._errors if event.severity == "error" else self._notes).append(event)
         self.display.on_event(event)
-
-    @contextmanager
-    def cancel_on_interrupt(self) -> Generator[None]:
-        """Let the first Ctrl-C cancel in good order, and the second one end at once."""
-
-        def on_interrupt(_signal: int, _frame: FrameType | None) -> None:
-            if self.cancelled:
-                signal.signal(signal.SIGINT, signal.default_int_handler)
-                told = "Ending the providers: what they were doing may be half done."
-            else:
-                told = "Cancelling: what runs is told to end. Once more Ctrl-C ends at once."
-            self.cancelled = True
-            self.console.print(told, soft_wrap=True)
-            self.engine.cancel()
-
-        before = signal.signal(signal.SIGINT, on_interrupt)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
 
     def print_plan(self, summary: Mapping[str, int]) -> None:
         """Print what would change, and why."""
@@ -180,7 +160,7 @@ class _Run:
         errors = Console(stderr=True) if as_json or not self.console.is_terminal else self.console
         for error in self._errors:
             errors.print(diagnostic_line(error), soft_wrap=True)
-        if self.cancelled:
+        if self.interrupts.count:
             errors.print(Text(f"The {self._what} was cancelled.", style="bold red"))
             return INTERRUPTED
         errors.print(Text(f"The {self._what} failed.", style="bold red"))
@@ -195,7 +175,7 @@ def _change(
         return status
     run = _Run.shown(args, what)
     run.console.print(Text(f"{what.capitalize()} of {args.stack}", style="bold"))
-    with run.display, run.cancel_on_interrupt():
+    with run.display, run.interrupts.heard():
         result = operation(run.engine)
     found = what == "refresh" and _changes(result.summary) > 0
     if found or (args.diff and (args.yes or not plan_first)):
@@ -236,7 +216,7 @@ def _ask(args: argparse.Namespace, *, what: str, plan_first: bool) -> int | None
         )
     if plan_first:
         run = _Run.quiet(args, "preview")
-        with run.cancel_on_interrupt():
+        with run.interrupts.heard():
             plan = run.engine.preview()
         if not plan.ok:
             return run.end(ok=False)
