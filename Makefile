@@ -55,8 +55,9 @@ check: setup-dev ## formatting, lint, types
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/pyright
 
+# Three: a part of the tests waits for processes and for time to go by.
 test: setup-dev ## the whole test suite, in under 15 minutes on two cores
-	$(VENV)/bin/pytest -n 2
+	$(VENV)/bin/pytest -n 3
 
 test-browser: setup-dev ## install Debian's chromium where there is none, and look at the status page in it: as root
 	@command -v chromium > /dev/null || { apt-get update --quiet && apt-get install --yes --quiet --no-install-recommends chromium; }

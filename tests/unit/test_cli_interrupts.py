@@ -50,7 +50,7 @@ def test_the_third_ends_it_as_everywhere() -> None:
 
 def test_a_press_is_heard_while_the_main_thread_waits_and_does_not_come_to_its_handlers() -> None:
     cancelled = threading.Event()
-    # Sent to another thread, it breaks no wait of the main one off; nor does one that comes just before a wait.
+    # Sent to another thread it breaks no wait of the main one off; nor does one that comes just before.
     pressing = threading.Thread(target=lambda: signal.raise_signal(signal.SIGINT))
     with Interrupts(lambda _text: None, cancelled.set).heard():
         pressing.start()
